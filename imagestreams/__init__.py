@@ -1,0 +1,1 @@
+"""The domain: images, image streams, their tags, imports and triggers."""

@@ -1,0 +1,1 @@
+"""What any Kubernetes-style API server needs; knows no kind by name."""
