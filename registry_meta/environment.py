@@ -1,0 +1,257 @@
+"""Every setting of the server, read from environment variables into one frozen value."""
+
+# ruff: noqa: RUF009  # `setting` is `dataclasses.field` with words
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+PREFIX = "REGISTRY_META_"
+UNPREFIXED = frozenset({"database_url", "redis_url"})
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"0", "false", "no", "off"})
+
+# Kubernetes gives each container variables of the services beside it: `REGISTRY_META_PORT=tcp://…` and more.
+SERVICE_LINK = re.compile(PREFIX + r"(SERVICE_|PORT_\d)")
+LINKED_PORT = "tcp://"
+
+Value = TypeVar("Value")
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used; its message is one line that names the variable."""
+
+
+class ImportMode(StrEnum):
+    """What an import keeps of a multi-platform image (`spec.tags[].importPolicy.importMode`)."""
+
+    LEGACY = "Legacy"
+    PRESERVE_ORIGINAL = "PreserveOriginal"
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def setting(default: Value, description: str, *, minimum: int = 0, secret: bool = False) -> Value:
+    """Declare a setting: its default, its one-sentence description, and the least value of a number."""
+    return dataclasses.field(
+        default=default, repr=not secret, metadata={"description": description, "minimum": minimum, "secret": secret}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The settings of one process; the variable of `data_dir` is `REGISTRY_META_DATA_DIR`, and so on.
+
+    Every variable may be given as `…_FILE` instead, the path of a file that holds the value.
+    """
+
+    data_dir: Path = setting(Path("data"), "The directory of the database, the keys and the queue.")
+    bind: str = setting("127.0.0.1", "The address to listen on.")
+    port: int = setting(8443, "The port to listen on.", minimum=1)
+    public_url: str = setting("", "The URL at which clients reach the server; empty for `https://127.0.0.1:PORT`.")
+    database_url: str = setting(
+        "", "The PostgreSQL database, `postgres://user:password@host:port/name`; empty for SQLite.", secret=True
+    )
+    redis_url: str = setting(
+        "",
+        "The Redis server that carries messages between processes; empty for files in the data directory.",
+        secret=True,
+    )
+    web_workers: int = setting(2, "The number of web processes.", minimum=1)
+    web_threads: int = setting(2048, "The most requests, watches included, that one web process holds.", minimum=1)
+    worker_concurrency: int = setting(8, "The number of tasks that a worker process does at a time.", minimum=1)
+    database_connections: int = setting(12, "The most connections that one process opens to PostgreSQL.", minimum=2)
+    internal_registry_hostname: str = setting(
+        "", "The host name and port of the integrated registry inside the cluster; empty for none."
+    )
+    external_registry_hostname: str = setting(
+        "", "The host name and port of the integrated registry for clients outside; empty for none."
+    )
+    import_mode: ImportMode = setting(ImportMode.LEGACY, "The import mode of tags that name none.")
+    default_platform: str = setting(
+        "linux/amd64", "The platform that a Legacy import picks from a multi-platform image, `os/architecture`."
+    )
+    scheduled_import_interval: int = setting(
+        900, "The seconds between two imports of a tag that is imported on schedule.", minimum=1
+    )
+    max_images_bulk_imported_per_repository: int = setting(
+        50, "The most tags that one import of a whole repository brings in; 0 for no limit."
+    )
+    allow_private_networks: bool = setting(
+        False, "Whether imports and webhooks may reach loopback, link-local and private addresses."
+    )
+    upstream_concurrency: int = setting(8, "The most requests at a time to one upstream registry.", minimum=1)
+    upstream_ca_bundle: Path | None = setting(
+        None, "The PEM file of the authorities trusted for upstream registries; empty for the usual ones."
+    )
+    pull_secret: str = setting(
+        "",
+        "The credentials for upstream registries that every import may use, as a `config.json` of Docker.",
+        secret=True,
+    )
+    tls_cert: Path | None = setting(
+        None, "The PEM file of the server's certificate chain; empty for one signed by an authority made here."
+    )
+    tls_key: Path | None = setting(None, "The PEM file of the key of that certificate, in PKCS#8.")
+    tls_names: tuple[str, ...] = setting(
+        (), "The further host names and addresses, separated by commas, that the certificate made here names."
+    )
+    secret_key: str = setting(
+        "",
+        "The key that signs tokens; empty for one made on the first start and kept in the data directory.",
+        secret=True,
+    )
+    encryption_key: str = setting(
+        "",
+        "The Fernet keys for secrets at rest, separated by commas, the newest first; empty for one made likewise.",
+        secret=True,
+    )
+    change_retention: int = setting(
+        3600, "The seconds for which changes are kept for watches and list continuations.", minimum=60
+    )
+    event_ttl: int = setting(3600, "The seconds for which Events are kept.", minimum=60)
+    log_level: LogLevel = setting(LogLevel.INFO, "How much is logged: `debug`, `info`, `warning` or `error`.")
+
+    @property
+    def server_url(self) -> str:
+        """Return the URL that the kubeconfig made here names."""
+        return self.public_url.rstrip("/") or f"https://{loopback(self.bind)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What is declared of one environment variable."""
+
+    name: str
+    attribute: str
+    kind: object
+    default: object
+    description: str
+    minimum: int
+
+
+def loopback(bind: str) -> str:
+    """Return the address at which this machine reaches a server bound to `bind`, in brackets if IPv6."""
+    if bind in {"", "0.0.0.0", "::"}:  # noqa: S104  # compared, not bound
+        return "127.0.0.1"
+    return f"[{bind}]" if ":" in bind else bind
+
+
+def variables() -> tuple[Variable, ...]:
+    """Return every variable in the order of its declaration."""
+    kinds = typing.get_type_hints(Environment)
+    return tuple(
+        Variable(
+            name=field.name.upper() if field.name in UNPREFIXED else PREFIX + field.name.upper(),
+            attribute=field.name,
+            kind=kinds[field.name],
+            default=field.default,
+            description=field.metadata["description"],
+            minimum=field.metadata["minimum"],
+        )
+        for field in dataclasses.fields(Environment)
+    )
+
+
+def read(environ: Mapping[str, str] = os.environ) -> Environment:
+    """Return the settings that `environ` holds; raises SettingError for what cannot be used."""
+    given = {variable: _given(variable, environ) for variable in variables()}
+    values = {variable.attribute: _parsed(variable, text) for variable, text in given.items() if text}
+    environment = Environment(**values)  # type: ignore[arg-type]  # each value is parsed by its own declared type
+    if (environment.tls_cert is None) != (environment.tls_key is None):
+        raise SettingError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY: give both or neither")
+    return dataclasses.replace(environment, data_dir=environment.data_dir.absolute())
+
+
+def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the variables that look like settings and are none, for a warning about misspellings."""
+    names = {name for variable in variables() for name in (variable.name, f"{variable.name}_FILE")}
+    return sorted(
+        name for name in environ if name.startswith(PREFIX) and name not in names and not SERVICE_LINK.match(name)
+    )
+
+
+def _given(variable: Variable, environ: Mapping[str, str]) -> str:
+    """Return the text of a variable or of its `_FILE`; for a variable that is a file the two mean the same."""
+    text = environ.get(variable.name, "").strip()
+    if variable.kind is int and text.startswith(LINKED_PORT):
+        text = ""
+    path = environ.get(f"{variable.name}_FILE", "").strip()
+    if not path:
+        return text
+    if text:
+        raise SettingError(f"{variable.name} and {variable.name}_FILE: give one or the other")
+    if variable.kind == Path | None:
+        return path
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{variable.name}_FILE: {path} cannot be read ({_why(error)})") from error
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or "unknown error") if isinstance(error, OSError) else "not UTF-8 text"
+
+
+def _parsed(variable: Variable, text: str) -> object:
+    """Return the value of a text, by the type of its variable."""
+    kind = variable.kind
+    if kind is bool:
+        return _boolean(variable, text)
+    if kind is int:
+        return _integer(variable, text)
+    if kind is Path:
+        return Path(text)
+    if isinstance(kind, types.UnionType):
+        return _file(variable, Path(text))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return _choice(variable, kind, text)
+    if kind is str:
+        return text
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _boolean(variable: Variable, text: str) -> bool:
+    if text.lower() in TRUE | FALSE:
+        return text.lower() in TRUE
+    raise SettingError(f"{variable.name}: {text!r} is neither true nor false")
+
+
+def _integer(variable: Variable, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError as error:
+        raise SettingError(f"{variable.name}: {text!r} is not a whole number") from error
+    if number < variable.minimum:
+        raise SettingError(f"{variable.name}: {number} is less than {variable.minimum}")
+    return number
+
+
+def _file(variable: Variable, path: Path) -> Path:
+    if not path.is_file():
+        raise SettingError(f"{variable.name}: there is no file {path}")
+    return path.absolute()
+
+
+def _choice(variable: Variable, kind: type[StrEnum], text: str) -> StrEnum:
+    for member in kind:
+        if member.value.lower() == text.lower():
+            return member
+    listed = ", ".join(member.value for member in kind)
+    raise SettingError(f"{variable.name}: {text!r} is none of {listed}")
