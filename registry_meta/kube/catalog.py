@@ -1,0 +1,52 @@
+"""The list of kinds that this server serves, filled by the applications as they start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from registry_meta.kube.resource import Resource
+
+
+class Catalog:
+    """The kinds served, found by group, version and plural, or by their stored key."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[tuple[str, str, str], Resource] = {}
+        self._by_key: dict[str, Resource] = {}
+
+    def register(self, *resources: Resource) -> None:
+        """Add kinds; raises ValueError when a plural is taken in its group and version."""
+        for resource in resources:
+            path = (resource.group, resource.version, resource.plural)
+            if self._by_path.setdefault(path, resource) is not resource:
+                raise ValueError(f"{resource.plural} of {resource.api_version} is declared twice")
+            self._by_key[resource.key] = resource
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self._by_path.values())
+
+    def find(self, group: str, version: str, plural: str) -> Resource | None:
+        """Return the kind at a path, if it is served."""
+        return self._by_path.get((group, version, plural))
+
+    def by_key(self, key: str) -> Resource:
+        """Return the kind stored under a key; raises KeyError when there is none."""
+        return self._by_key[key]
+
+    def groups(self) -> dict[str, list[str]]:
+        """Return the versions of each group, both in order of preference (stable, then beta, then alpha)."""
+        found: dict[str, set[str]] = {}
+        for group, version, _ in self._by_path:
+            found.setdefault(group, set()).add(version)
+        return {group: sorted(versions, key=_maturity) for group, versions in sorted(found.items())}
+
+    def of(self, group: str, version: str) -> list[Resource]:
+        """Return the kinds of a group and version by plural name."""
+        return sorted((r for r in self if (r.group, r.version) == (group, version)), key=lambda r: r.plural)
+
+
+def _maturity(version: str) -> tuple[int, str]:
+    return (2 if "alpha" in version else 1 if "beta" in version else 0, version)
+
+
+catalog = Catalog()

@@ -1,0 +1,343 @@
+"""One request on one storage: its options and body in, its answer out."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from django.db import connection
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from rest_framework.request import Request
+
+from registry_meta.kube import decode, errors, pagination, table
+from registry_meta.kube.errors import StatusError
+from registry_meta.kube.meta import KubeObject
+from registry_meta.kube.negotiation import JSON, TABLE, Rendition, encode, negotiate, wants_pretty
+from registry_meta.kube.objects import DeleteOptions
+from registry_meta.kube.pagination import Page
+from registry_meta.kube.patch.request import PATCHES, PatchRequest
+from registry_meta.kube.protobuf import decode_protobuf
+from registry_meta.kube.request import Context, RequestInfo, write_options
+from registry_meta.kube.resource import Resource, Subresource
+from registry_meta.kube.store import Stored
+from registry_meta.kube.store import encode as document_of
+from registry_meta.kube.table import ListMeta, Tabulator
+
+T = TypeVar("T")
+
+BODY_LIMIT = 3 * 1024 * 1024
+INPUT_TYPES = {
+    "application/json": "json",
+    "application/yaml": "yaml",
+    "application/vnd.kubernetes.protobuf": "protobuf",
+}
+
+Result = Stored | KubeObject | dict[str, Any]
+"""What a storage answers with: a stored object, one made for this answer, or a Status."""
+
+
+class Exchange:
+    """One request on one storage, from its body to its answer."""
+
+    def __init__(self, request: Request, info: RequestInfo, resource: Resource, context: Context) -> None:
+        self.request = request
+        self.info = info
+        self.resource = resource
+        self.context = context
+        self.sub: Subresource | None = context.subresource
+
+    def serve(self, storage: Any) -> HttpResponseBase:
+        """Run the verb; raises 405 where the storage lacks it."""
+        info = self.info
+        methods = {
+            "get": (self._get, "get"),
+            "list": (self._list, "list"),
+            "watch": (self._watch, "watch"),
+            "create": (self._create, "create"),
+            "update": (self._update, "update"),
+            "patch": (self._patch, "update"),
+            "delete": (self._delete, "delete"),
+            "deletecollection": (self._delete_collection, "delete_collection"),
+        }
+        serve, needed = methods.get(info.verb, (None, ""))
+        if serve is None or (info.verb == "create" and self._misplaced()):
+            raise errors.method_not_allowed()
+        if not hasattr(storage, needed):
+            raise self._lacking(storage)
+        return serve(storage)
+
+    def _misplaced(self) -> bool:
+        """Return whether a POST goes to an object, or to all namespaces at once."""
+        if self.sub is not None:
+            return False
+        return bool(self.info.name) or (self.resource.namespaced and not self.info.namespace)
+
+    def _lacking(self, storage: Any) -> StatusError:
+        """Return the error of a verb that the storage lacks: 404 where the path has no method at all."""
+        if self.info.verb == "watch" and hasattr(storage, "list"):
+            return errors.not_supported_verb(self.resource.group_resource, "watch")
+        item = {"get", "update", "delete"}
+        collection = {"list", "create", "watch", "delete_collection"}
+        here = item if self.info.name and self.info.verb not in ("list", "watch") else collection
+        if self.sub is None and not any(hasattr(storage, method) for method in here):
+            return errors.no_such_path()
+        return errors.method_not_allowed()
+
+    # --- reading
+
+    def _rendition(self, *, is_list: bool, streaming: bool = False) -> Rendition:
+        accept = self.request.META.get("HTTP_ACCEPT", "")
+        tables = self.resource.columns is not None and self.sub is None
+        return negotiate(accept, tables=tables, is_list=is_list, streaming=streaming)
+
+    def _tabulator(self, rendition: Rendition) -> Tabulator:
+        include = "Metadata"
+        if rendition.form == TABLE:
+            include = table.include_object(self.request.GET.get("includeObject"))
+        return Tabulator(self.resource, rendition.version, include, self.context.now)
+
+    def _get(self, storage: Any) -> HttpResponse:
+        rendition = self._rendition(is_list=False)
+        return self._answer(storage.get(self.info.name, context=self.context), rendition)
+
+    def _list(self, storage: Any) -> HttpResponse:
+        rendition = self._rendition(is_list=True)
+        tabulator = self._tabulator(rendition)
+        options = pagination.list_options(self.request.GET)
+        return self._page(storage.list(options, context=self.context), rendition, tabulator)
+
+    def _page(self, page: Page, rendition: Rendition, tabulator: Tabulator) -> HttpResponse:
+        list_meta = ListMeta(str(page.version) if page.version else "", page.continue_, page.remaining)
+        body = table.list_body(self.resource, page.documents, list_meta, rendition, tabulator)
+        return self._response(body, rendition)
+
+    def _watch(self, storage: Any) -> StreamingHttpResponse:
+        rendition = self._rendition(is_list=True, streaming=True)
+        writer = table.frame(rendition, self._tabulator(rendition))
+        if self.info.name and "metadata.name" not in self.request.GET.get("fieldSelector", ""):
+            self.context.query = self.context.query.copy()
+            self.context.query["fieldSelector"] = f"metadata.name={self.info.name}"
+        frames = storage.watch(writer, context=self.context)
+        # A watch holds its thread for long, and must not hold a connection to the database as well.
+        connection.close()
+        return StreamingHttpResponse(frames, content_type=JSON)
+
+    # --- writing
+
+    def _create(self, storage: Any) -> HttpResponse:
+        rendition = self._rendition(is_list=False)
+        self._options("CreateOptions")
+        obj = self._object(self._type())
+        self._place(obj)
+        if self.sub is not None:
+            result = storage.create(self.info.name, obj, context=self.context)
+        else:
+            result = storage.create(obj, context=self.context)
+        return self._answer(result, rendition, status=201)
+
+    def _update(self, storage: Any) -> HttpResponse:
+        rendition = self._rendition(is_list=False)
+        self._options("UpdateOptions")
+        obj = self._object(self._type())
+        self._match_name(obj)
+        self._place(obj)
+        stored, created = storage.update(self.info.name, lambda old: obj, context=self.context, replaces=True)
+        return self._answer(stored, rendition, status=201 if created else 200)
+
+    def _patch(self, storage: Any) -> HttpResponse:
+        rendition = self._rendition(is_list=False)
+        content_type = _media_type(self.request)
+        if content_type not in PATCHES:
+            raise errors.unsupported_media_type(list(PATCHES))
+        self._options("PatchOptions")
+        patch = PatchRequest(content_type, self._body(), self._type())
+
+        def edit(old: Any) -> Any:
+    XX
+            new = self._convert(tree, self._type(), patched=True)
+            self._match_name(new)
+            if self.resource.namespaced and new.metadata.namespace != self.context.namespace:
+                raise errors.bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request"
+                )
+            return new
+
+        stored, created = storage.update(self.info.name, edit, context=self.context, replaces=False)
+        return self._answer(stored, rendition, status=201 if created else 200)
+
+    def _delete(self, storage: Any) -> HttpResponse:
+        rendition = self._rendition(is_list=False)
+        options = self._delete_options()
+        result = storage.delete(self.info.name, options, context=self.context)
+        if isinstance(result, dict):
+            return self._answer(result, rendition)
+        stored, gone = result
+        if not gone:
+            return self._answer(stored, rendition)
+        word = self.info.group_resource
+        details = {"name": self.info.name, "group": word.group, "kind": word.resource, "uid": stored.uid}
+        return self._answer(success({key: value for key, value in details.items() if value}), rendition)
+
+    def _delete_collection(self, storage: Any) -> HttpResponse:
+        rendition = self._rendition(is_list=True)
+        options = self._delete_options()
+        tabulator = self._tabulator(rendition)
+        return self._page(storage.delete_collection(options, context=self.context), rendition, tabulator)
+
+    # --- bodies
+
+    def _options(self, kind: str) -> None:
+        dry_run, manager, self._validation = write_options(kind, self.request.GET)
+        self.context.dry_run = dry_run
+        self.context.field_manager = manager
+
+    def _type(self) -> type[Any]:
+        return self.sub.type if self.sub is not None else self.resource.type
+
+    def _kind(self) -> tuple[str, str]:
+        """Return the kind and apiVersion that a body may name."""
+        if self.sub is None:
+            return self.resource.kind, self.resource.api_version
+        group = self.resource.group if self.sub.group is None else self.sub.group
+        version = self.sub.version or self.resource.version
+        return self.sub.kind, f"{group}/{version}" if group else version
+
+    def _body(self) -> bytes:
+        length = self.request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) > BODY_LIMIT:
+            raise errors.too_large(BODY_LIMIT)
+        body = self.request._request.read(BODY_LIMIT + 1)
+        if len(body) > BODY_LIMIT:
+            raise errors.too_large(BODY_LIMIT)
+        return bytes(body)
+
+    def _tree(self) -> tuple[dict[str, Any], list[str]]:
+        """Return the body as plain JSON with the names of its duplicate fields; raises 400 or 415."""
+        form = INPUT_TYPES.get(_media_type(self.request) or JSON)
+        if form is None:
+            raise errors.unsupported_media_type(list(INPUT_TYPES))
+        body = self._body()
+        if form == "protobuf":
+            return decode_protobuf(body, *self._kind()), []
+        parsed = decode.parse(body, form)
+        if not isinstance(parsed.tree, dict):
+            raise errors.bad_request(f"the object provided is unrecognized (must be of type {self._kind()[0]})")
+        return parsed.tree, parsed.duplicates
+
+    def _object(self, type_: type[T]) -> T:
+        tree, duplicates = self._tree()
+        self._check_type(tree)
+        return self._convert(tree, type_, problems=duplicates)
+
+    def _check_type(self, tree: dict[str, Any]) -> None:
+        """Refuse a body of another type; remove what says the type."""
+        kind, api_version = self._kind()
+        given_version, given_kind = tree.pop("apiVersion", None), tree.pop("kind", None)
+        if given_version and given_version != api_version:
+            raise errors.bad_request(
+                f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
+            )
+        if given_kind and given_kind != kind:
+            raise errors.bad_request(f"{given_kind} in version {api_version!r} cannot be handled as a {kind}")
+
+    def _convert(
+        self, tree: dict[str, Any], type_: type[T], *, problems: list[str] | None = None, patched: bool = False
+    ) -> T:
+        obj, unknown = decode.convert(tree, type_)
+        found = [*(problems or []), *unknown]
+        if not found or self._validation == "Ignore":
+            return obj
+        if self._validation == "Strict":
+            kind = self._kind()[0]
+            error = decode.strict_error(kind, self.resource.version, found)
+            if not patched:
+                raise error
+            detail = f"strict decoding error: {', '.join(found)}"
+            problem = errors.invalid_value("patch", msgspec.json.encode(tree).decode(), detail)
+            raise errors.invalid(errors.GroupKind("", ""), "", [problem])
+        self.context.warnings += found
+        return obj
+
+    def _place(self, obj: Any) -> None:
+        """Fill in the namespace of the path, or refuse another one."""
+        metadata = getattr(obj, "metadata", None)
+        if metadata is None:
+            return
+        if not self.resource.namespaced:
+            metadata.namespace = ""
+        elif metadata.namespace not in ("", self.context.namespace):
+            raise errors.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        else:
+            metadata.namespace = self.context.namespace
+
+    def _match_name(self, obj: Any) -> None:
+        name, wanted = obj.metadata.name, self.info.name
+        if not name:
+            raise errors.bad_request(
+                f"the name of the object ({wanted} based on URL) was undeterminable: name must be provided"
+            )
+        if name != wanted:
+            raise errors.bad_request(
+                f"the name of the object ({name}) does not match the name on the URL ({wanted})"
+            )
+
+    def _delete_options(self) -> DeleteOptions:
+        """Return how to delete, from the body or else from the query; raises 400 or 422."""
+        self._options("DeleteOptions")
+        body = self._body()
+        if not body:
+            return DeleteOptions()
+        form = INPUT_TYPES.get(_media_type(self.request) or JSON)
+        if form is None:
+            raise errors.unsupported_media_type(list(INPUT_TYPES))
+        if form == "protobuf":
+            tree: Any = decode_protobuf(body, "DeleteOptions", "v1")
+        else:
+            tree = decode.parse(body, form).tree
+        if not isinstance(tree, dict) or tree.get("kind", "DeleteOptions") != "DeleteOptions":
+            raise errors.bad_request("the body of a deletion must be DeleteOptions")
+        tree = {key: value for key, value in tree.items() if key not in ("kind", "apiVersion")}
+        options, _ = decode.convert(tree, DeleteOptions)
+        self.context.dry_run = self.context.dry_run or bool(options.dry_run)
+        return options
+
+    # --- answering
+
+    def _answer(self, result: Result, rendition: Rendition, *, status: int = 200) -> HttpResponse:
+        if isinstance(result, dict):
+            body = msgspec.json.encode(result) + b"\n"
+            return self._response(body, Rendition(rendition.media_type), status=result.get("code", status))
+        document = result.document if isinstance(result, Stored) else document_of(result)
+        if self.sub is not None:
+            kind, api_version = self._kind()
+            head = f'{{"kind":"{kind}","apiVersion":"{api_version}",'
+            body = "".join((head, document[1:], "\n")).encode()
+        else:
+            body = table.object_body(self.resource, document, rendition, self._tabulator(rendition))
+        return self._response(body, rendition, status=status)
+
+    def _response(self, body: bytes, rendition: Rendition, *, status: int = 200) -> HttpResponse:
+        request = self.request
+        pretty = wants_pretty(request.META.get("HTTP_USER_AGENT", ""), request.GET.get("pretty"))
+        if pretty or rendition.media_type != JSON:
+            body = encode(body, rendition, pretty=pretty)
+        response = HttpResponse(body, status=status, content_type=rendition.media_type)
+        if self.context.warnings:
+            response.headers["Warning"] = ", ".join(
+                decode.warning_header(text) for text in dict.fromkeys(self.context.warnings)
+            )
+        return response
+
+
+def success(details: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a Status of success."""
+    return {
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+        **({"details": details} if details else {}),
+    }  # fmt: skip
+
+
+def _media_type(request: Request) -> str:
+    return (request.META.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()

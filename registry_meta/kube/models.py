@@ -1,0 +1,75 @@
+"""The tables of the API machinery: objects, the change log, counters and the cursors of its readers."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Object(models.Model):
+    """An API object: its wire document beside what it is found by.
+
+    `document` is the JSON of the object without `kind` and `apiVersion`; `resource` is the plural name in its group.
+    """
+
+    resource = models.CharField(max_length=200)
+    namespace = models.CharField(max_length=253, default="")
+    name = models.CharField(max_length=600)
+    uid = models.CharField(max_length=36)
+    version = models.BigIntegerField()
+    document = models.TextField()
+
+    class Meta:
+        db_table = "kube_object"
+        constraints = [
+            models.UniqueConstraint(fields=["resource", "namespace", "name"], name="kube_object_place"),
+        ]
+
+
+class Change(models.Model):
+    """A write, in the order of commits; `version` is the resourceVersion that it gave.
+
+    `document` is the object after the write (before it, with the version of the deletion, for DELETED); `previous` is
+    the object before it.
+    """
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+
+    version = models.BigIntegerField(primary_key=True)
+    type = models.CharField(max_length=8)
+    resource = models.CharField(max_length=200)
+    namespace = models.CharField(max_length=253, default="")
+    name = models.CharField(max_length=600)
+    document = models.TextField()
+    previous = models.TextField(null=True)
+    actor = models.CharField(max_length=600, default="")
+    reason = models.CharField(max_length=200, default="")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "kube_change"
+        indexes = [
+            models.Index(fields=["resource", "version"], name="kube_change_feed"),
+            models.Index(fields=["made_at"], name="kube_change_age"),
+        ]
+
+
+class Counter(models.Model):
+    """A number that only grows: `changes` is the newest version, `compacted` the newest that is no longer kept."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    value = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "kube_counter"
+
+
+class Cursor(models.Model):
+    """How far a consumer has read the change log."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    version = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "kube_cursor"

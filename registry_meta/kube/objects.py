@@ -1,0 +1,137 @@
+"""The storage of stored kinds: every verb, on top of the store, lists and watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from registry_meta.kube import errors, pagination, store
+from registry_meta.kube.catalog import catalog
+from registry_meta.kube.meta import KubeObject
+from registry_meta.kube.pagination import ListOptions, Page
+from registry_meta.kube.request import Context
+from registry_meta.kube.resource import Resource
+from registry_meta.kube.store import Edit, Preconditions, Stored
+from registry_meta.kube.strategy import Strategy
+from registry_meta.kube.watch import Frame, Watch, watch_options
+
+T = TypeVar("T", bound=KubeObject)
+
+
+class DeleteOptions(msgspec.Struct, rename="camel", kw_only=True):
+    """How to delete (meta/v1 DeleteOptions)."""
+
+    grace_period_seconds: int | None = None
+    preconditions: dict[str, str] | None = None
+    orphan_dependents: bool | None = None
+    propagation_policy: str = ""
+    dry_run: list[str] | None = None
+
+    def required(self) -> Preconditions:
+        """Return what must hold of the object."""
+        wanted = self.preconditions or {}
+        return Preconditions(wanted.get("resourceVersion", ""), wanted.get("uid", ""))
+
+
+class ObjectStorage(Generic[T]):
+    """Objects of one kind in the store, under the rules of a strategy."""
+
+    def __init__(self, strategy: Strategy[T]) -> None:
+        self.strategy = strategy
+
+    def get(self, name: str, *, context: Context) -> Stored:
+        """Return an object; raises 404."""
+        return store.read(context.resource, name, context=context)
+
+    def list(self, options: ListOptions, *, context: Context) -> Page:
+        """Return a page of the objects that the query selects."""
+        selected = pagination.selection(context.resource, context.query)
+        return pagination.page(context.resource, context.namespace, selected, options)
+
+    def watch(self, frame: Frame | None, *, context: Context) -> Iterator[bytes]:
+        """Return the frames of a watch; bad parameters raise before the first one."""
+        selected = pagination.selection(context.resource, context.query)
+        options = watch_options(context.query)
+        return Watch(context.resource, context.namespace, selected, options, frame).frames()
+
+    def create(self, obj: T, *, context: Context) -> Stored:
+        """Store a new object."""
+        if obj.metadata.resource_version:
+            raise errors.StatusError(500, "", "resourceVersion should not be set on objects to be created")
+        return store.create(context.resource, obj, context=context, strategy=self.strategy)
+
+    def update(self, name: str, edit: Edit, *, context: Context, replaces: bool) -> tuple[Stored, bool]:
+        """Change an object; return it and whether it was created. `replaces` is true for PUT, false for PATCH."""
+        try:
+            return store.update(
+                context.resource, name, self._versioned(edit, context=context) if replaces else edit,
+                context=context, strategy=self.strategy,
+            ), False  # fmt: skip
+        except errors.StatusError as error:
+            if error.code != 404 or not replaces or not self.strategy.create_on_update:
+                raise
+        obj = edit(None)
+        obj.metadata.resource_version = ""
+        if obj.metadata.uid:
+            why = f"Precondition failed: UID in precondition: {obj.metadata.uid}, UID in object meta: "
+            raise errors.conflict(context.asked, name, why)
+        return store.create(context.resource, obj, context=context, strategy=self.strategy), True
+
+    def _versioned(self, edit: Edit, *, context: Context) -> Edit:
+        """Refuse a replacement that names no version, where the kind demands one."""
+
+        def checked(old: Any) -> Any:
+            new = edit(old)
+            if not new.metadata.resource_version and not self.strategy.unconditional_update:
+                problem = errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+                word = context.resource.group_resource
+                kind = errors.GroupKind(word.group, word.resource)
+                raise errors.invalid(kind, old.metadata.name, [problem])
+            return new
+
+        return checked
+
+    def delete(self, name: str, options: DeleteOptions, *, context: Context) -> tuple[Stored, bool]:
+        """Delete an object; return its last state and whether it is gone."""
+        return store.delete(
+            context.resource, name, context=context, strategy=self.strategy, preconditions=options.required()
+        )
+
+    def delete_collection(self, options: DeleteOptions, *, context: Context) -> Page:
+        """Delete what the query selects; return the objects as they were. Those gone meanwhile are passed over."""
+        page = self.list(pagination.list_options(context.query), context=context)
+        for document in page.documents:
+            meta = context.resource.decoder.decode(document).metadata
+            place = Context(
+                context.actor, context.resource, context.now, namespace=meta.namespace, dry_run=context.dry_run,
+                reason=context.reason,
+            )  # fmt: skip
+            try:
+                self.delete(meta.name, options, context=place)
+            except errors.StatusError as error:
+                if error.code != 404:
+                    raise
+        return page
+
+
+class StatusStorage(Generic[T]):
+    """The `status` subresource of a stored kind: the same objects under other rules."""
+
+    def __init__(self, strategy: Strategy[T]) -> None:
+        self.strategy = strategy
+
+    def get(self, name: str, *, context: Context) -> Stored:
+        """Return an object; raises 404."""
+        return store.read(context.resource, name, context=context)
+
+    def update(self, name: str, edit: Edit, *, context: Context, replaces: bool) -> tuple[Stored, bool]:
+        """Change the status of an object."""
+        stored = store.update(context.resource, name, edit, context=context, strategy=self.strategy)
+        return stored, False
+
+
+def stored_kinds() -> list[Resource]:
+    """Return the kinds of the catalog whose objects lie in the store."""
+    return [resource for resource in catalog if isinstance(resource.storage, ObjectStorage)]

@@ -1,0 +1,319 @@
+"""Lists: pages of one snapshot, continue tokens, and selection."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.db import connection
+from django.http import QueryDict
+
+from registry_meta.kube import changes, errors
+from registry_meta.kube.errors import FieldError, StatusError
+from registry_meta.kube.meta import GroupKind
+from registry_meta.kube.resource import Resource
+from registry_meta.kube.selectors import FieldSelector, LabelSelector
+
+LIST_OPTIONS = GroupKind("meta.k8s.io", "ListOptions")
+BATCH = 500
+COMPACTED = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without"
+    " the continue parameter."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects a list or watch wants, by label and field."""
+
+    labels: LabelSelector
+    fields: FieldSelector
+    name: str | None = None
+    namespace: str | None = None
+
+    @property
+    def reads_documents(self) -> bool:
+        """Whether objects must be looked into, because names and namespaces alone do not decide."""
+        return not self.labels.is_empty or bool(self.fields.fields)
+
+    def matches(self, resource: Resource, namespace: str, name: str, document: str) -> bool:
+        """Return whether an object is wanted."""
+        if not self.labels.is_empty and not self.labels.matches(changes.HEADS.decode(document).metadata.labels or {}):
+            return False
+        return not self.fields.fields or self.fields.matches(_getter(resource, namespace, name, document))
+
+
+def _getter(resource: Resource, namespace: str, name: str, document: str) -> Callable[[str], str]:
+    values = {"metadata.name": name, "metadata.namespace": namespace}
+    parsed: dict[str, Any] = {}
+
+    def get(key: str) -> str:
+        if key in values:
+            return values[key]
+        if not parsed:
+            parsed.update(msgspec.json.decode(document))
+        return resource.fields[key](parsed)
+
+    return get
+
+
+def selection(resource: Resource, query: Mapping[str, str]) -> Selection:
+    """Return what the query selects; raises 400 for a selector that cannot be read or an unknown field."""
+    labels = LabelSelector.parse(query.get("labelSelector", ""))
+    fields = FieldSelector.parse(query.get("fieldSelector", ""))
+    for key in sorted(fields.fields):
+        if key not in ("metadata.name", "metadata.namespace") and key not in resource.fields:
+            known = '"metadata.name", "metadata.namespace"'
+            raise errors.bad_request(f'"{key}" is not a known field selector: only {known}')
+    return Selection(labels, fields, fields.value_of("metadata.name"), fields.value_of("metadata.namespace"))
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """The paging part of a list request; `limit` 0 is no limit."""
+
+    limit: int = 0
+    start: tuple[str, str] | None = None
+    snapshot: int | None = None
+
+
+class Token(msgspec.Struct):
+    """What a continue token holds: the version of the first page and the last key already given."""
+
+    v: str
+    rv: int
+    start: tuple[str, str]
+
+
+def token(version: int, last: tuple[str, str]) -> str:
+    """Return the continue token for what comes behind a key in a snapshot."""
+    packed = msgspec.json.encode(Token(v="meta.k8s.io/v1", rv=version, start=last))
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def read_token(text: str) -> Token:
+    """Return what a continue token holds; raises 400."""
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(packed, type=Token)
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise errors.bad_request(f"continue key is not valid: {text[:200]}") from error
+
+
+def number(query: Mapping[str, str], name: str) -> int:
+    """Return an integer parameter, 0 when it is absent or empty; raises 400."""
+    text = query.get(name, "")
+    if not text:
+        return 0
+    try:
+        return int(text)
+    except ValueError as error:
+        raise errors.bad_request(f'strconv.ParseInt: parsing "{text[:100]}": invalid syntax') from error
+
+
+def list_options(query: QueryDict) -> ListOptions:
+    """Return the paging options of a list; raises 400 or 422 for what makes no sense, 410 for an expired token."""
+    problems = match_problems(query)
+    if problems:
+        raise errors.invalid(LIST_OPTIONS, "", problems)
+    limit = max(number(query, "limit"), 0)
+    version = query.get("resourceVersion", "")
+    if query.get("continue"):
+        if version not in ("", "0"):
+            raise errors.bad_request("specifying resource version is not allowed when using continue")
+        parsed = read_token(query["continue"])
+        return ListOptions(limit, parsed.start, parsed.rv if parsed.rv > 0 else None)
+    if version in ("", "0"):
+        return ListOptions(limit)
+    return ListOptions(limit, None, _snapshot(version, exact=query.get("resourceVersionMatch") == "Exact"))
+
+
+def _snapshot(version: str, *, exact: bool) -> int | None:
+    if not version.isdigit():
+        raise errors.bad_request(f"invalid resource version: {version[:100]}")
+    wanted, current = int(version), changes.newest()
+    if wanted > current:
+        raise too_large_version(wanted, current)
+    return wanted if exact else None
+
+
+def too_large_version(wanted: int, current: int) -> StatusError:
+    """Return 504: the version asked for is yet to come."""
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    message = f"Too large resource version: {wanted}, current: {current}"
+    return errors.timed_out(message, retry_after=1, details={"causes": [cause]})
+
+
+def match_problems(query: Mapping[str, str]) -> list[FieldError]:
+    """Return what is wrong with resourceVersionMatch and sendInitialEvents on a list."""
+    problems: list[FieldError] = []
+    match = query.get("resourceVersionMatch", "")
+    field = "resourceVersionMatch"
+    if match:
+        if not query.get("resourceVersion"):
+            why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            problems.append(errors.field_forbidden(field, why))
+        if query.get("continue"):
+            why = "resourceVersionMatch is forbidden when continue is provided"
+            problems.append(errors.field_forbidden(field, why))
+        if match not in ("Exact", "NotOlderThan"):
+            problems.append(errors.not_supported(field, match, ["Exact", "NotOlderThan", ""]))
+        if match == "Exact" and query.get("resourceVersion") == "0":
+            why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            problems.append(errors.field_forbidden(field, why))
+    if "sendInitialEvents" in query:
+        why = "sendInitialEvents is forbidden for list"
+        problems.append(errors.field_forbidden("sendInitialEvents", why))
+    return problems
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: the documents, the version of the snapshot, and how to go on."""
+
+    documents: list[str]
+    version: int
+    continue_: str = ""
+    remaining: int | None = None
+
+
+Row = tuple[str, str, str]  # namespace, name, document
+
+
+def page(resource: Resource, namespace: str, selected: Selection, options: ListOptions) -> Page:
+    """Return the objects of a namespace (or, with an empty one, of all) that are selected, by namespace and name."""
+    if options.snapshot is not None and options.snapshot < changes.newest("compacted"):
+        raise errors.expired(COMPACTED)
+    wanted = options.limit + 1 if options.limit else 0
+    found: list[Row] = []
+    version, batches = _batches(resource, namespace, selected, options, wanted)
+    for batch in batches:
+        if selected.reads_documents:
+            batch = [row for row in batch if selected.matches(resource, *row)]
+        found += batch
+        if wanted and len(found) >= wanted:
+            break
+    if not wanted or len(found) < wanted:
+        return Page([row[2] for row in found], version)
+    found = found[: options.limit]
+    last = (found[-1][0], found[-1][1])
+    remaining = None
+    if selected.labels.is_empty and not selected.fields.fields:
+        remaining = _count_behind(resource, namespace, last, version)
+    return Page([row[2] for row in found], version, token(version, last), remaining)
+
+
+def _batches(
+    resource: Resource, namespace: str, selected: Selection, options: ListOptions, wanted: int
+) -> tuple[int, Iterator[list[Row]]]:
+    """Return the version of the snapshot and its rows in batches; later batches are read as of the first."""
+    scope = _Scope(resource.key, namespace or selected.namespace or "", selected.name)
+    size = max(BATCH, wanted) if selected.reads_documents else wanted
+    version, first = _read_batch(scope, options.start, size, options.snapshot)
+
+    def batches() -> Iterator[list[Row]]:
+        batch = first
+        while batch:
+            yield batch
+            if not size or len(batch) < size:
+                return
+            _, batch = _read_batch(scope, (batch[-1][0], batch[-1][1]), size, version)
+
+    return version, batches()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The range of keys that a list covers."""
+
+    key: str
+    namespace: str
+    name: str | None
+
+    def where(self, start: tuple[str, str] | None) -> tuple[str, list[object]]:
+        """Return the SQL condition and its values."""
+        sql, values = "resource = %s", [self.key]
+        if self.namespace:
+            sql, values = f"{sql} AND namespace = %s", [*values, self.namespace]
+        if self.name is not None:
+            sql, values = f"{sql} AND name = %s", [*values, self.name]
+        if start is not None:
+            sql, values = f"{sql} AND (namespace, name) > (%s, %s)", [*values, *start]
+        return sql, list(values)
+
+
+def _read_batch(scope: _Scope, start: tuple[str, str] | None, size: int, snapshot: int | None) -> tuple[int, list[Row]]:
+    """Return the version and the first rows behind a key, as of a snapshot if one is named; size 0 reads all.
+
+    Version and rows come from one statement, hence from one state of the database.
+    """
+    overlay = _overlay(scope, start, snapshot) if snapshot is not None else {}
+    where, values = scope.where(start)
+    limit = f" LIMIT {size + len(overlay)}" if size else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.value, o.namespace, o.name, o.version, o.document FROM kube_counter c LEFT JOIN"  # noqa: S608
+            f" (SELECT namespace, name, version, document FROM kube_object WHERE {where}"  # values are parameters
+            f" ORDER BY namespace, name{limit}) o ON 1 = 1 WHERE c.name = 'changes' ORDER BY o.namespace, o.name",
+            values,
+        )
+        rows = cursor.fetchall()
+    version = int(rows[0][0])
+    if snapshot is None:
+        return version, [(row[1], row[2], row[4]) for row in rows if row[1] is not None]
+    present: dict[tuple[str, str], str] = {
+        (row[1], row[2]): row[4] for row in rows if row[1] is not None and row[3] <= snapshot
+    }
+    horizon = (rows[-1][1], rows[-1][2]) if size and len(rows) == size + len(overlay) else None
+    for place, document in overlay.items():
+        if document is None:
+            present.pop(place, None)
+        elif horizon is None or place <= horizon:
+            present[place] = document
+    ordered = [(*place, present[place]) for place in sorted(present)]
+    return snapshot, ordered[:size] if size else ordered
+
+
+def _overlay(scope: _Scope, start: tuple[str, str] | None, snapshot: int) -> dict[tuple[str, str], str | None]:
+    """Return what the objects changed since a snapshot were then; None for those that did not exist."""
+    where, values = scope.where(start)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT namespace, name, previous FROM kube_change WHERE {where} AND version > %s"  # noqa: S608
+            " ORDER BY version",  # values are parameters
+            [*values, snapshot],
+        )
+        rows = cursor.fetchall()
+    then: dict[tuple[str, str], str | None] = {}
+    for namespace, name, previous in rows:
+        then.setdefault((namespace, name), previous)
+    return then
+
+
+def _count_behind(resource: Resource, namespace: str, last: tuple[str, str], version: int) -> int:
+    """Return how many objects of the snapshot come behind a key."""
+    scope = _Scope(resource.key, namespace, None)
+    where, values = scope.where(last)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM kube_object WHERE {where}", values)  # noqa: S608  # values are parameters
+        count = int(cursor.fetchone()[0])
+    then = _overlay(scope, last, version)
+    return count + _difference(resource, then)
+
+
+def _difference(resource: Resource, then: dict[tuple[str, str], str | None]) -> int:
+    """Return by how much a snapshot had more objects than there are now, among those that changed."""
+    difference = 0
+    for (namespace, name), document in then.items():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM kube_object WHERE resource = %s AND namespace = %s AND name = %s",
+                [resource.key, namespace, name],
+            )
+            exists = cursor.fetchone() is not None
+        difference += (document is not None) - exists
+    return difference

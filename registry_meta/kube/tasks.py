@@ -1,0 +1,16 @@
+"""What the clock does for the change log."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+
+from registry_meta.kube import changes, meta
+
+
+@shared_task
+def compact() -> None:
+    """Drop the changes that are older than the retention time."""
+    changes.compact(meta.now() - timedelta(seconds=settings.ENVIRONMENT.change_retention))

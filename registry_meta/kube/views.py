@@ -1,0 +1,162 @@
+"""Every path of the API: who asks, what for, and which resource serves it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Callable
+
+import msgspec
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from registry_meta.kube import errors, meta
+from registry_meta.kube.catalog import catalog
+from registry_meta.kube.errors import StatusError
+from registry_meta.kube.exchange import Exchange
+from registry_meta.kube.negotiation import JSON
+from registry_meta.kube.request import Actor, Context, RequestInfo, parse_info
+from registry_meta.kube.resource import Resource
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = re.compile(r"^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+$")
+
+
+class ApiView(APIView):
+    """Every path of the API: authenticates, authorises, and hands over to the verb.
+
+    The roof sets `authentication_classes` and `permission_classes`; permission classes read `info`.
+    """
+
+    info: RequestInfo
+    renderer_classes = ()
+    parser_classes = ()
+    throttle_classes = ()
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        """Parse the path, find out who asks and whether they may; errors about bodies and paths come later."""
+        self.info = parse_info(request.method or "GET", request.path_info, request.GET)
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        _check_timeout(request.GET.get("timeout"))
+
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:
+        """Turn whatever went wrong into a Status; what is not ours to explain is logged and answered with 500."""
+        return failure(exc, self.request)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: object, **kwargs: object
+    ) -> HttpResponseBase:
+        """Add the headers that every answer carries."""
+        headers = response.headers
+        headers["Audit-ID"] = request.META.get("HTTP_AUDIT_ID") or str(uuid.uuid4())
+        headers.setdefault("Cache-Control", "no-cache, private")
+        return response
+
+    def get(self, request: Request, **kwargs: object) -> HttpResponseBase:
+        """Serve get, list and watch."""
+        return self._serve(request)
+
+    def post(self, request: Request, **kwargs: object) -> HttpResponseBase:
+        """Serve create."""
+        return self._serve(request)
+
+    def put(self, request: Request, **kwargs: object) -> HttpResponseBase:
+        """Serve update by replacement."""
+        return self._serve(request)
+
+    def patch(self, request: Request, **kwargs: object) -> HttpResponseBase:
+        """Serve update by patch."""
+        return self._serve(request)
+
+    def delete(self, request: Request, **kwargs: object) -> HttpResponseBase:
+        """Serve delete and deletecollection."""
+        return self._serve(request)
+
+    def options(self, request: Request, *args: object, **kwargs: object) -> HttpResponseBase:
+        """Refuse OPTIONS: discovery says what is possible."""
+        raise errors.method_not_allowed()
+
+    def http_method_not_allowed(self, request: Request, *args: object, **kwargs: object) -> HttpResponseBase:
+        """Refuse a method that no path here has."""
+        raise errors.method_not_allowed()
+
+    def _serve(self, request: Request) -> HttpResponseBase:
+        info = self.info
+        resource = catalog.find(info.group, info.version, info.resource) if info.is_resource else None
+        if resource is None or info.trailing or not _fits(info, resource):
+            raise errors.no_such_path()
+        context = Context(
+            actor=_actor(request),
+            resource=resource,
+            now=meta.now(),
+            namespace=info.namespace if resource.namespaced else "",
+            query=request.GET,
+            word=info.group_resource,
+        )
+        if not info.subresource:
+            return Exchange(request, info, resource, context).serve(resource.storage)
+        context.subresource = resource.subresource(info.subresource)
+        if context.subresource is None:
+            raise errors.no_such_path()
+        return Exchange(request, info, resource, context).serve(context.subresource.storage)
+
+
+def _fits(info: RequestInfo, resource: Resource) -> bool:
+    """Return whether the path has a namespace where the kind has one; lists and watches may span all."""
+    if resource.namespaced:
+        return bool(info.namespace) or info.verb in ("list", "watch") or not info.name
+    return not info.namespace or info.resource == "namespaces"
+
+
+def _actor(request: Request) -> Actor:
+    actor = request.user
+    if not isinstance(actor, Actor):
+        raise errors.unauthorized()
+    return actor
+
+
+def _check_timeout(value: str | None) -> None:
+    if value and not TIMEOUT.match(value):
+        raise errors.bad_request(f"invalid timeout specified in the request URL - {value[:100]!r} is no duration")
+
+
+def failure(exc: Exception, request: HttpRequest | Request) -> HttpResponse:
+    """Return the Status answer of an exception."""
+    if isinstance(exc, APIException):
+        exc = _from_framework(exc)
+    if not isinstance(exc, StatusError):
+        logger.error("%s %s failed", request.method, request.path_info, exc_info=exc)
+        exc = errors.internal_error("the server could not finish this request")
+    response = HttpResponse(msgspec.json.encode(exc.status()) + b"\n", status=exc.code, content_type=JSON)
+    if exc.retry_after:
+        response.headers["Retry-After"] = str(exc.retry_after)
+    if exc.code == 403:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _from_framework(exc: APIException) -> StatusError:
+    """Return our own error for one that the framework raised before a verb was reached."""
+    if exc.status_code == 401:
+        return errors.unauthorized()
+    if exc.status_code == 405:
+        return errors.method_not_allowed()
+    return errors.bad_request("the request could not be read")
+
+
+class PlainView(ApiView):
+    """A path that is no resource, such as discovery: authorised like the rest, answered by a function."""
+
+    answer: Callable[..., HttpResponseBase] | None = None
+
+    def _serve(self, request: Request) -> HttpResponseBase:
+        if request.method not in ("GET", "HEAD"):
+            raise errors.method_not_allowed()
+        if self.answer is None:
+            raise errors.no_such_path()
+        return self.answer(request._request, **self.kwargs)

@@ -1,0 +1,48 @@
+"""Which view answers which path; kinds are found by the catalog, not here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from authz.authentication import BearerAuthentication
+from authz.permission import RBACPermission
+from django.http.response import HttpResponseBase
+from django.urls import path, re_path
+
+from registry_meta import probes
+from registry_meta.kube import discovery, openapi
+from registry_meta.kube.views import ApiView, PlainView
+
+GUARDED: dict[str, Any] = {
+    "authentication_classes": (BearerAuthentication,),
+    "permission_classes": (RBACPermission,),
+}
+
+
+def plain(answer: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Return the view of a path that is no resource."""
+    return PlainView.as_view(answer=answer, **GUARDED)
+
+
+api = ApiView.as_view(**GUARDED)
+
+urlpatterns = [
+    re_path(r"^apis/[^/]+/[^/]+/.", api),
+    re_path(r"^api/[^/]+/.", api),
+    re_path(r"^api/?$", plain(discovery.core_versions)),
+    re_path(r"^api/(?P<version>[^/]+)/?$", plain(discovery.resources)),
+    re_path(r"^apis/?$", plain(discovery.groups)),
+    re_path(r"^apis/(?P<group>[^/]+)/?$", plain(discovery.group)),
+    re_path(r"^apis/(?P<group>[^/]+)/(?P<version>[^/]+)/?$", plain(discovery.resources)),
+    path("openapi/v2", plain(openapi.v2)),
+    path("openapi/v3", plain(openapi.index)),
+    path("openapi/v3/api/<str:version>", plain(openapi.v3)),
+    path("openapi/v3/apis/<str:group>/<str:version>", plain(openapi.v3)),
+    re_path(r"^version/?$", plain(probes.version)),
+    path("livez", probes.live),
+    path("readyz", probes.ready),
+    path("healthz", probes.ready),
+    path("", plain(probes.index)),
+    re_path(r"^.*$", plain(probes.not_found)),
+]
