@@ -26,7 +26,7 @@ def broker(settings: environment.Environment) -> dict[str, object]:
     if settings.redis_url:
         return {"broker_url": settings.redis_url, "broker_transport_options": REDIS_OPTIONS}
     return {
-        "broker_url": f"{spool.SCHEME}://",
+        "broker_url": f"{spool.SCHEME}://localhost",
         "broker_transport_options": {"directory": str(settings.data_dir / "queue")},
     }
 

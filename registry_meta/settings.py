@@ -8,6 +8,8 @@ ENVIRONMENT = environment.read()
 """Every setting of ours, typed; other modules read it as `django.conf.settings.ENVIRONMENT`."""
 
 SECRET_KEY = keys.secret_key(ENVIRONMENT)
+ENCRYPTION_KEYS = keys.encryption_keys(ENVIRONMENT)
+"""The Fernet keys for secrets at rest; the first encrypts, each decrypts."""
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # clients reach an API server by any name that its certificate has
 
@@ -35,6 +37,10 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.db.backends": {"level": "INFO"},  # its debug lines hold the values of queries
+        # Two lines for each task would drown the one that the task itself writes.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
     },
 }

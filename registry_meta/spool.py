@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import deque
 from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -45,6 +46,7 @@ class Channel(VirtualChannel):  # type: ignore[misc]  # Kombu has no types
         self.directory = Path(connection.client.transport_options["directory"])
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._claims: dict[str, Path] = {}
+        self._listed: dict[str, deque[str]] = {}
 
     def basic_consume(self, queue: str, *args: Any, **options: Any) -> Any:
         """Start to consume, after what dead processes claimed is offered again."""
@@ -75,7 +77,12 @@ class Channel(VirtualChannel):  # type: ignore[misc]  # Kombu has no types
         draft.rename(self.directory / name)
 
     def _get(self, queue: str, timeout: float | None = None) -> Message:
-        for name in self._ready(queue):
+        # One listing serves many calls: with thousands of messages, it costs more than all else.
+        names = self._listed.get(queue)
+        if not names:
+            names = self._listed[queue] = deque(self._ready(queue))
+        while names:
+            name = names.popleft()
             claim = self.directory / f"{name}@{os.getpid()}"
             if _rename(self.directory / name, claim):
                 message: Message = json.loads(claim.read_text())

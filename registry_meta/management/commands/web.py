@@ -1,0 +1,85 @@
+"""`./manage.py web`: the processes that answer requests."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.urls import get_resolver
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings, HTTP2Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from registry_meta import certificates
+from registry_meta.environment import Environment
+from registry_meta.lifeline import die_with_parent
+from registry_meta.wsgi import application
+
+KILL_AFTER = 2
+"""Seconds that a web process has to finish its requests when it is told to end; watches never finish."""
+
+STREAMS = 1000
+"""The most requests at a time on one HTTP/2 connection: clients put all of their watches on one."""
+
+
+class Command(BaseCommand):
+    """Serves HTTP/1.1 and HTTP/2 over TLS from several processes with many threads each."""
+
+    help = "Answers requests."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until told to end."""
+        environment: Environment = settings.ENVIRONMENT
+        load()
+        make_server(environment, certificates.ensure(environment, now=datetime.now(UTC))).serve(
+            target_loader=partial(tied_application, os.getpid()), wrap_loader=False
+        )
+
+
+def load() -> None:
+    """Import all that requests need, so that the web processes share its memory."""
+    _ = get_resolver().url_patterns
+    gc.collect()
+    gc.freeze()
+
+
+def tied_application(parent: int) -> Callable[..., Any]:
+    """Return the WSGI application to a new web process, and tie the process to its parent."""
+    die_with_parent(parent)
+    return application
+
+
+def make_server(environment: Environment, files: certificates.Files) -> MPServer:
+    """Return the HTTP server, configured."""
+    # A watch holds a thread for as long as it is open; a thread that is idle ends after a while.
+    threads = environment.web_threads
+    return MPServer(
+        "registry_meta.wsgi:application",
+        address=environment.bind,
+        port=environment.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.auto,
+        websockets=False,
+        workers=environment.web_workers,
+        blocking_threads=threads,
+        backpressure=threads,
+        backlog=max(1024, threads),
+        http1_settings=HTTP1Settings(),
+        http2_settings=HTTP2Settings(max_concurrent_streams=STREAMS),
+        ssl_cert=files.certificate,
+        ssl_key=files.key,
+        ssl_protocol_min=SSLProtocols.tls12,
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        workers_kill_timeout=KILL_AFTER,
+        log_level=LogLevels.error,  # its warnings are about the number of threads and the end of watches
+        log_dictconfig=settings.LOGGING,
+    )

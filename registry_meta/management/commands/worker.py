@@ -1,0 +1,34 @@
+"""`./manage.py worker`: the process that does tasks."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from celery.apps.worker import Worker
+from celery.exceptions import SecurityWarning
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from registry_meta.celery import app
+
+
+class Command(BaseCommand):
+    """Runs tasks in threads of one process; they wait for networks and databases most of the time."""
+
+    help = "Does the tasks that requests and the clock ask for."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Work until told to end."""
+        # Celery warns root about pickled messages, which are not accepted here.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
+        worker: Worker = app.Worker(
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            loglevel=settings.ENVIRONMENT.log_level.upper(),
+        )
+        worker.start()
+        raise SystemExit(worker.exitcode)

@@ -1,0 +1,251 @@
+"""The parent of the web, worker and clock processes: starts, restarts and ends them; light, without Django.
+
+    starting ──/readyz answers──▶ ready ──SIGTERM, SIGINT──▶ stopping ──▶ exit 0
+        └───────────── a child keeps dying ──────────────────▶ stopping ──▶ exit 1
+
+Children die with this process, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from registry_meta import environment as environments
+from registry_meta.environment import Environment, SettingError, loopback
+from registry_meta.lifeline import die_with_parent
+
+MANAGE: Final = Path(__file__).resolve().parent.parent / "manage.py"
+COMMANDS: Final = {
+    "web": (sys.executable, str(MANAGE), "web"),
+    "worker": (sys.executable, str(MANAGE), "worker"),
+    "clock": (sys.executable, "-m", "registry_meta.clock"),
+}
+
+RENEW: Final = (sys.executable, "-m", "registry_meta.certificates")
+
+TICK: Final = 0.1  # seconds between two looks at the children
+GRACE: Final = 5.0  # seconds that children have to end by themselves
+FIRST_DELAY: Final = 0.5  # seconds before a child that died is started again, doubled with each death in a row
+LAST_DELAY: Final = 10.0
+MOST_DEATHS: Final = 5  # within WINDOW; then the server gives up
+WINDOW: Final = 60.0
+CERTIFICATE_LOOK: Final = 60.0  # seconds between two looks whether the certificate's file changed
+RENEWAL: Final = 86_400.0  # seconds between two runs of the renewal
+
+
+@dataclass(slots=True)
+class Child:
+    """One process that is kept running, and when it died lately (monotonic seconds)."""
+
+    role: str
+    command: tuple[str, ...]
+    process: subprocess.Popen[bytes] | None = None
+    deaths: deque[float] = field(default_factory=deque)
+    start_at: float = 0.0
+
+    def start(self) -> None:
+        """Start the process in a session of its own, so that a Ctrl-C reaches the supervisor alone."""
+        tie = partial(die_with_parent, os.getpid())
+        self.process = subprocess.Popen(  # noqa: S603  # the command is ours
+            self.command,
+            cwd=MANAGE.parent,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=tie,  # this process has one thread
+        )
+
+    def has_ended(self) -> bool:
+        """Return whether the process was started and is gone."""
+        return self.process is not None and self.process.poll() is not None
+
+    def schedule(self, now: float) -> None:
+        """Note a death and decide when to start again."""
+        self.process = None
+        self.deaths.append(now)
+        while self.deaths[0] < now - WINDOW:
+            self.deaths.popleft()
+        self.start_at = now + min(FIRST_DELAY * 2 ** (len(self.deaths) - 1), LAST_DELAY)
+
+    def keeps_dying(self) -> bool:
+        """Return whether starting it again makes no sense."""
+        return len(self.deaths) >= MOST_DEATHS
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process, which passes it on to its own children."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End the process and everything in its session group at once."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class Supervisor:
+    """Keeps children running until a signal comes or one of them cannot be kept."""
+
+    def __init__(self, environment: Environment, children: Sequence[Child], *, ready_line: str) -> None:
+        self.environment = environment
+        self.children = children
+        self.ready_line = ready_line
+        self._stopping = False
+        self._reloading = False
+        self._ready = False
+        self._certificate = _certificate(environment)
+        self._certificate_time = _changed(self._certificate)
+        self._next_look = 0.0
+        self._next_renewal = time.monotonic() + RENEWAL
+        self._renewal: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> int:
+        """Run until the end and return the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._reload)
+        try:
+            while not self._stopping:
+                failed = self._tend(time.monotonic())
+                if failed is not None:
+                    _say(f"error: {failed.role} ended {MOST_DEATHS} times within {WINDOW:.0f} seconds; giving up")
+                    return 1
+                self._announce()
+                self._mind_certificate(time.monotonic())
+                time.sleep(TICK)
+            return 0
+        finally:
+            self._end()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _reload(self, number: int, frame: FrameType | None) -> None:
+        self._reloading = True
+
+    def _tend(self, now: float) -> Child | None:
+        """Start what should run; return a child that keeps dying, if any."""
+        for child in self.children:
+            if child.has_ended():
+                code = child.process.returncode if child.process else 0
+                child.schedule(now)
+                if child.keeps_dying():
+                    return child
+                _say(f"{child.role} ended with {_outcome(code)}; starting it again")
+            if child.process is None and child.start_at <= now:
+                child.start()
+        return None
+
+    def _announce(self) -> None:
+        if not self._ready and is_ready(self.environment):
+            self._ready = True
+            print(self.ready_line, flush=True)  # noqa: T201  # the one line that is promised
+
+    def _mind_certificate(self, now: float) -> None:
+        """Have the web processes read a certificate that changed, and renew the one made here in time."""
+        if now >= self._next_renewal and self.environment.tls_cert is None:
+            self._next_renewal = now + RENEWAL
+            self._renewal = subprocess.Popen(
+                [sys.executable, "-m", "registry_meta.certificates"], cwd=MANAGE.parent
+            )  # ours
+        if self._renewal is not None and self._renewal.poll() is not None:
+            self._renewal = None
+        if now >= self._next_look:
+            self._next_look = now + CERTIFICATE_LOOK
+            changed = _changed(self._certificate)
+            self._reloading = self._reloading or changed != self._certificate_time
+            self._certificate_time = changed
+        if self._reloading and self._ready:
+            self._reloading = False
+            for child in self.children:
+                if child.role == "web":
+                    child.signal(signal.SIGHUP)
+
+    def _end(self) -> None:
+        """Ask every child to end, wait, and kill what is left."""
+        for child in self.children:
+            child.signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        while time.monotonic() < deadline and any(child.process and not child.has_ended() for child in self.children):
+            time.sleep(TICK / 2)
+        for child in self.children:
+            child.kill()
+
+
+def is_ready(environment: Environment) -> bool:
+    """Return whether the web processes answer `/readyz` with 200."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # The certificate may name other hosts only, and nothing secret is sent to this machine's own port.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    host = loopback(environment.bind).strip("[]")
+    connection = http.client.HTTPSConnection(host, environment.port, timeout=2, context=context)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def children() -> list[Child]:
+    """Return the processes of a server, none started."""
+    return [Child(role, command) for role, command in COMMANDS.items()]
+
+
+def command() -> tuple[str, ...]:
+    """Return the command that runs this module."""
+    return (sys.executable, "-m", __name__)
+
+
+def _certificate(environment: Environment) -> Path:
+    return environment.tls_cert or environment.data_dir / "tls" / "server.crt"
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _outcome(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"code {code}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  # this process has no logging
+
+
+def main() -> int:
+    """Run a server from the environment variables, prepared before, and return the exit code."""
+    try:
+        environment = environments.read()
+    except SettingError as error:
+        _say(f"error: {error}")
+        return 2
+    line = f"Registry Meta is ready at {environment.server_url}"
+    kubeconfig = environment.data_dir / "admin.kubeconfig"
+    if kubeconfig.exists():
+        line += f" (export KUBECONFIG={kubeconfig})"
+    return Supervisor(environment, children(), ready_line=line).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
