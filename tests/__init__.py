@@ -1,0 +1,1 @@
+"""The tests: a mirror of the code, beside suites that look at the whole (`contract`, `conformance`, `architecture`)."""

@@ -1,0 +1,1 @@
+"""Recorded conversations with the reference image API server, and what replays them."""
