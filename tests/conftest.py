@@ -1,0 +1,68 @@
+"""What the tests share: real servers, started once for all that ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.postgres import Postgres, binaries
+from tests.redis_server import Redis
+from tests.requirements import found
+from tests.server import Server
+
+DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_setup"})
+PRIVATE = {"ALLOW_PRIVATE_NETWORKS": "true"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark that `pytest_collection_modifyitems` sets."""
+    config.addinivalue_line("markers", "database: uses the database in this process, so it runs on each kind of them")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the database in this process."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("django_db") or DATABASE_FIXTURES & fixtures:
+            item.add_marker("database")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with Postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """A Redis server."""
+    if not found("redis-server"):
+        pytest.skip("redis-server is not installed")
+    with Redis() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sqlite_server() -> Iterator[Server]:
+    """A server that needs nothing else: SQLite, and messages in files."""
+    with Server(environment=PRIVATE) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres: Postgres, redis: Redis) -> Iterator[Server]:
+    """A server on PostgreSQL and Redis."""
+    with Server(database_url=postgres.create("served"), redis_url=redis.url, environment=PRIVATE) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each kind of server in turn."""
+    name = "sqlite_server" if request.param == "sqlite" else "postgres_server"
+    running: Server = request.getfixturevalue(name)
+    return running
