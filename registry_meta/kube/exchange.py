@@ -153,7 +153,9 @@ class Exchange:
         patch = PatchRequest(content_type, self._body(), self._type())
 
         def edit(old: Any) -> Any:
-    XX
+            kind, api_version = self._kind()
+            tree = patch.apply({"kind": kind, "apiVersion": api_version, **msgspec.to_builtins(old)})
+            self._check_type(tree)
             new = self._convert(tree, self._type(), patched=True)
             self._match_name(new)
             if self.resource.namespaced and new.metadata.namespace != self.context.namespace:
@@ -279,9 +281,7 @@ class Exchange:
                 f"the name of the object ({wanted} based on URL) was undeterminable: name must be provided"
             )
         if name != wanted:
-            raise errors.bad_request(
-                f"the name of the object ({name}) does not match the name on the URL ({wanted})"
-            )
+            raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({wanted})")
 
     def _delete_options(self) -> DeleteOptions:
         """Return how to delete, from the body or else from the query; raises 400 or 422."""

@@ -57,7 +57,8 @@ AGE = Column("Age", description="How long ago the object was created.")
 class Row(Protocol):
     """Turns an object into the cells of its table row."""
 
-    def __call__(self, obj: Any, now: datetime, /) -> list[object]: ...
+    def __call__(self, obj: Any, now: datetime, /) -> list[object]:
+        """Return one cell for each column."""
 
 
 def _plain_row(obj: KubeObject, now: datetime) -> list[object]:

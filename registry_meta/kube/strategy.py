@@ -74,7 +74,8 @@ class Creation:
 class Admission(Protocol):
     """Refuses a creation by raising StatusError; runs in the transaction of the write."""
 
-    def __call__(self, creation: Creation, /) -> None: ...
+    def __call__(self, creation: Creation, /) -> None:
+        """Look at a creation."""
 
 
 ADMISSIONS: list[Admission] = []

@@ -1,0 +1,35 @@
+"""What the domain asks about permissions."""
+
+from __future__ import annotations
+
+from authz.rules import Attributes
+
+from authz import policy
+from imagestreams.types import GROUP, VERSION
+from registry_meta.kube import errors
+from registry_meta.kube.meta import GroupResource
+from registry_meta.kube.request import Actor, Context
+
+
+def may_pull(actor: Actor, namespace: str, stream: str) -> bool:
+    """Return whether an actor may read the images of a stream, which lets it copy or follow their tags."""
+    asked = Attributes(
+        verb="get", namespace=namespace, group=GROUP, version=VERSION, resource="imagestreams/layers", name=stream
+    )
+    return policy.decide(actor, asked).allowed
+
+
+def may_create_tags(actor: Actor, namespace: str, *, resource: str = "imagestreamtags") -> bool:
+    """Return whether an actor may create image stream tags, which writing to a missing stream demands."""
+    asked = Attributes(verb="create", namespace=namespace, group=GROUP, version=VERSION, resource=resource, name="")
+    return policy.decide(actor, asked).allowed
+
+
+def creation_refused(context: Context, *, resource: str = "imagestreamtags") -> errors.StatusError:
+    """Return 403 for an actor who may not create image stream tags."""
+    asked = GroupResource(GROUP, resource)
+    why = (
+        f'User "{context.actor.username}" cannot create resource "{resource}" in API group "{GROUP}"'
+        f' in the namespace "{context.namespace}"'
+    )
+    return errors.forbidden(asked, "", why)

@@ -1,0 +1,109 @@
+"""The kind ImageStreamMapping: what a registry says after a push."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from imagestreams import tags, validation
+from imagestreams.api import images
+from imagestreams.api.imagestreams import IMAGE_STREAMS, STATUS
+from imagestreams.api.tagwrites import read_stream
+from imagestreams.hosts import registry_hosts
+from imagestreams.types import GROUP, VERSION, Image, ImageStream, ImageStreamMapping, TagEvent
+from registry_meta.kube import errors, store
+from registry_meta.kube import validation as machinery
+from registry_meta.kube.errors import StatusError
+from registry_meta.kube.meta import GroupResource, timestamp
+from registry_meta.kube.request import Context
+from registry_meta.kube.resource import Resource
+
+MANAGED = "openshift.io/image.managed"
+CREATED: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+class ImageStreamMappingStorage:
+    """Stores the image and moves the tag; nothing of the mapping itself is kept."""
+
+    def create(self, obj: ImageStreamMapping, *, context: Context) -> dict[str, Any]:
+        """Put an image behind a tag of an existing stream.
+
+        Raises 404 in the words of this kind when the stream is missing, on which registries rely to create it.
+        """
+        _prepare(obj, context=context)
+        problems = machinery.object_meta(obj.metadata, namespaced=True, name_rule=machinery.path_segment)
+        problems += validation.image_stream_mapping(obj)
+        if problems:
+            raise errors.invalid(MAPPINGS.group_kind, obj.metadata.name, problems)
+        read_stream(obj.metadata.name, context=context)
+        sent = copy.deepcopy(obj.image)
+        existed = not _store_image(obj.image, context=context)
+        self._move(obj, sent, existed=existed, context=context)
+        return CREATED
+
+    def _move(self, obj: ImageStreamMapping, sent: Image, *, existed: bool, context: Context) -> None:
+        name, tag = obj.metadata.name, obj.tag
+        managed = existed and (sent.metadata.annotations or {}).get(MANAGED) == "true"
+
+        def change(stream: ImageStream) -> ImageStream:
+            pull_spec = sent.docker_image_reference
+            if managed:
+                repository = stream.status.docker_image_repository or stream.spec.docker_image_repository
+                pull_spec = f"{repository}@{sent.metadata.name}" if repository else pull_spec
+            event = TagEvent(
+                created=timestamp(context.now),
+                docker_image_reference=pull_spec,
+                image=sent.metadata.name,
+                generation=stream.metadata.generation,
+            )
+            if tags.push(stream, tag, event):
+                tags.track(stream, tag, event)
+            return stream
+
+        store.update(IMAGE_STREAMS, name, change, context=_within(IMAGE_STREAMS, context), strategy=STATUS)
+
+
+def _prepare(obj: ImageStreamMapping, *, context: Context) -> None:
+    image = obj.image
+    image.signatures = None
+    image.docker_image_metadata_version = image.docker_image_metadata_version or "1.0"
+    hosts = registry_hosts()
+    if not image.docker_image_reference and hosts.internal:
+        place = f"{hosts.internal}/{context.namespace}/{obj.metadata.name}"
+        image.docker_image_reference = f"{place}@{image.metadata.name}"
+
+
+def _store_image(image: Image, *, context: Context) -> bool:
+    """Create an image and return True, or False when there is one of that name, which stays as it is."""
+    if store.find(images.IMAGES, "", image.metadata.name) is not None:
+        return False
+    within = _within(images.IMAGES, context)
+    within.namespace, within.word = "", GroupResource(GROUP, "images")
+    try:
+        store.create(images.IMAGES, image, context=within, strategy=images.STORAGE.strategy)
+    except StatusError as error:
+        if error.reason != "AlreadyExists":
+            raise
+        return False
+    return True
+
+
+def _within(resource: Resource, context: Context) -> Context:
+    """Return the context of a write to another kind that this request leads to."""
+    return Context(
+        context.actor, resource, context.now, namespace=context.namespace, dry_run=context.dry_run,
+        field_manager=context.field_manager, reason="pushed", word=context.asked,
+    )  # fmt: skip
+
+
+MAPPINGS = Resource(
+    group=GROUP,
+    version=VERSION,
+    kind="ImageStreamMapping",
+    plural="imagestreammappings",
+    singular="imagestreammapping",
+    namespaced=True,
+    type=ImageStreamMapping,
+    storage=ImageStreamMappingStorage(),
+    columns=None,
+)

@@ -1,0 +1,161 @@
+"""The kind ImageStream: tags with a history, written through the tag engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from imagestreams import access, ledger, rows, tags, validation
+from imagestreams.api.layers import LayersStorage
+from imagestreams.api.secrets import SecretsStorage
+from imagestreams.hosts import registry_hosts
+from imagestreams.types import GROUP, VERSION, ImageStream, ImageStreamLayers, ImageStreamStatus
+from registry_meta.kube import errors, store
+from registry_meta.kube.errors import FieldError
+from registry_meta.kube.meta import KubeObject
+from registry_meta.kube.objects import ObjectStorage, StatusStorage
+from registry_meta.kube.request import Context
+from registry_meta.kube.resource import NAME, Column, Resource, Subresource
+from registry_meta.kube.strategy import Strategy
+
+FORM = "must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"
+
+
+class ImageStreamStrategy(Strategy[ImageStream]):
+    """The regular path: the spec is the client's, the status is the server's."""
+
+    unconditional_update = False
+    generation = True
+    keeps_status = False
+
+    def name_problems(self, name: str) -> list[str]:
+        """Hold the name to what a repository may be called."""
+        return validation.stream_name(name)
+
+    def default(self, obj: ImageStream) -> None:
+        """Fill in import mode and reference policy of each tag; sort the tags, the last duplicate wins."""
+        tags.default_stream(obj, import_mode=settings.ENVIRONMENT.import_mode)
+
+    def prepare_create(self, obj: ImageStream, *, context: Context) -> None:
+        """Start the generations and, but for internal writes, an empty history."""
+        if not self.keeps_status:
+            obj.status = ImageStreamStatus()
+        tags.prepare_create(obj)
+        tags.decorate(obj, registry_hosts())
+
+    def prepare_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> None:
+        """Move the generations of what changed."""
+        tags.prepare_update(new, old, keep_status=self.keeps_status)
+        tags.decorate(new, registry_hosts())
+
+    def validate(self, obj: ImageStream, *, context: Context) -> list[FieldError]:
+        """Run the tag engine and hold the stream to the rules of the API."""
+        return apply_tags(obj, None, context=context) + validation.image_stream(obj)
+
+    def validate_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> list[FieldError]:
+        """Run the tag engine on what changed and hold the stream to the rules of the API."""
+        return apply_tags(new, old, context=context) + validation.image_stream(new)
+
+    def recorded(self, new: ImageStream | None, old: ImageStream | None, *, version: int, context: Context) -> None:
+        """Write the moved tags to the ledger."""
+        ledger.record(new, old, version=version, context=context)
+
+
+class InternalStrategy(ImageStreamStrategy):
+    """The path of tags and imports: spec and status are both the server's own work."""
+
+    keeps_status = True
+
+
+class ImageStreamStatusStrategy(ImageStreamStrategy):
+    """The status path: of a stream only its history changes."""
+
+    def prepare_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> None:
+        """Put the spec back and give new events their generation."""
+        tags.prepare_status_update(new, old)
+
+    def validate_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> list[FieldError]:
+        """Hold what is new in the history to the rules of the API."""
+        return validation.image_stream_status(new, old)
+
+
+def apply_tags(new: ImageStream, old: ImageStream | None, *, context: Context) -> list[FieldError]:
+    """Run the tag engine on a stream that is being written; its errors come wrapped in one."""
+    here = new.metadata.namespace
+    found: dict[tuple[str, str], ImageStream | None] = {}
+    refused: dict[tuple[str, str], str] = {}
+    for namespace, name in sorted(tags.sources(new, old)):
+        if namespace != here and not access.may_pull(context.actor, namespace, name):
+            refused[namespace, name] = f'{namespace}/{name}: "" ""'
+        found[namespace, name] = find_stream(namespace, name)
+    problems = tags.apply_references(
+        new, old, source=_reader(found), forbidden=refused, now=context.now, hosts=registry_hosts()
+    )
+    if not problems:
+        return []
+    texts = [str(problem) for problem in problems]
+    summary = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    return [errors.internal_field("[]", f'imagestreams "{new.metadata.name}" is invalid: {summary}')]
+
+
+def _reader(found: Mapping[tuple[str, str], ImageStream | None]) -> tags.Source:
+    def source(namespace: str, name: str) -> ImageStream | None:
+        return found.get((namespace, name))
+
+    return source
+
+
+def find_stream(namespace: str, name: str) -> ImageStream | None:
+    """Return a stream, or None."""
+    stored = store.find(IMAGE_STREAMS, namespace, name)
+    if stored is None:
+        return None
+    stream: ImageStream = stored.object()
+    return stream
+
+
+REGULAR = ImageStreamStrategy()
+INTERNAL = InternalStrategy()
+STATUS = ImageStreamStatusStrategy()
+
+
+def _field(*path: str) -> Any:
+    def read(document: Mapping[str, Any]) -> str:
+        value: Any = document
+        for key in path:
+            value = (value or {}).get(key)
+        return value or ""
+
+    return read
+
+
+IMAGE_STREAMS = Resource(
+    group=GROUP,
+    version=VERSION,
+    kind="ImageStream",
+    plural="imagestreams",
+    singular="imagestream",
+    namespaced=True,
+    type=ImageStream,
+    storage=ObjectStorage(REGULAR),
+    short_names=("is",),
+    categories=("all",),
+    columns=(
+        NAME,
+        Column("Image Repository", description="Where the images of the stream are served."),
+        Column("Tags", description="The tags, newest first."),
+        Column("Updated", description="When a tag last moved."),
+    ),
+    row=rows.image_stream_row,
+    fields={
+        "spec.dockerImageRepository": _field("spec", "dockerImageRepository"),
+        "status.dockerImageRepository": _field("status", "dockerImageRepository"),
+    },
+    subresources=(
+        Subresource(name="status", storage=StatusStorage(STATUS), type=ImageStream, kind="ImageStream"),
+        Subresource(name="layers", storage=LayersStorage(), type=ImageStreamLayers, kind="ImageStreamLayers"),
+        Subresource(name="secrets", storage=SecretsStorage(), type=KubeObject, kind="SecretList"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Imports: deciding what is due, fetching it, and recording the outcome."""

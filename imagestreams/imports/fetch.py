@@ -1,0 +1,157 @@
+"""The network part of an import: every wanted image is fetched once, in parallel, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from imagestreams import conditions, formats, manifests
+from imagestreams.credentials import Keyring
+from imagestreams.formats import Descriptor, ManifestError
+from imagestreams.reference import PullSpec, prioritised
+from imagestreams.types import Image
+from imagestreams.upstream.client import RepositoryClient, UpstreamClient
+from imagestreams.upstream.errors import UpstreamError
+from imagestreams.upstream.values import Credential, Repository
+
+PRESERVE = "PreserveOriginal"
+CONFIG_LIMIT = 8 * 1024 * 1024
+PARALLEL = 16
+
+Status = dict[str, object]
+SUCCESS: Status = conditions.success()
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Which member of an index stands for all of it."""
+
+    architecture: str
+    os: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One image to fetch: by tag or digest from a repository, as one platform or as the whole index.
+
+    `repository` is spelled as the user did; results name it that way.
+    """
+
+    repository: PullSpec
+    reference: str
+    insecure: bool
+    preserve: bool
+    platform: Platform
+
+    @property
+    def by_digest(self) -> bool:
+        """Whether the image is named by its digest."""
+        return ":" in self.reference
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of fetching one image; `image` and `members` still hold manifest and configuration."""
+
+    status: Status
+    image: Image | None = None
+    members: list[Image] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What came of listing the tags of a repository."""
+
+    status: Status
+    tags: list[str] = field(default_factory=list)
+
+
+class Fetcher:
+    """Fetches images with the credentials of one namespace; one object serves one import."""
+
+    def __init__(self, client: UpstreamClient, keyring: Keyring, *, now: datetime) -> None:
+        self._client = client
+        self._keyring = keyring
+        self._now = now
+
+    def fetch(self, wanted: Iterable[Wanted]) -> Mapping[Wanted, Fetched]:
+        """Return the outcome for each wanted image; equal ones are fetched once, the rest side by side."""
+        return self._each(list(dict.fromkeys(wanted)), self._one)
+
+    def _each(self, wanted: list[Wanted], fetch: Callable[[Wanted], Fetched]) -> dict[Wanted, Fetched]:
+        if len(wanted) <= 1:
+            return {item: fetch(item) for item in wanted}
+        with ThreadPoolExecutor(min(PARALLEL, len(wanted)), thread_name_prefix="import") as pool:
+            return dict(zip(wanted, pool.map(fetch, wanted), strict=True))
+
+    def list_tags(self, repository: PullSpec, *, insecure: bool) -> Listed:
+        """Return the tags of a repository in order of importance; an empty tag stands for latest."""
+        try:
+            found = {tag or "latest" for tag in self._repository(repository, insecure=insecure).tags()}
+        except UpstreamError as error:
+            return Listed(conditions.tag_list_failure(error, repository.exact()))
+        return Listed(SUCCESS, prioritised(list(found)))
+
+    def _repository(self, spec: PullSpec, *, insecure: bool) -> RepositoryClient:
+        host, path = spec.host_and_path()
+        logins = [
+            Credential(login.username, login.password, login.identity_token, login.registry_token)
+            for login in self._keyring.logins(spec)
+        ]
+        return self._client.repository(Repository(host, path), credentials=logins, insecure=insecure)
+
+    def _one(self, wanted: Wanted) -> Fetched:
+        normal = wanted.repository.with_client_defaults()
+        full = normal.at(wanted.reference) if wanted.by_digest else normal.tagged(wanted.reference)
+        try:
+            return self._fetched(wanted)
+        except UpstreamError as error:
+            return Fetched(conditions.image_failure(error, full))
+        except ManifestError as error:
+            return Fetched(conditions.internal_failure(str(error)))
+
+    def _fetched(self, wanted: Wanted) -> Fetched:
+        repository = self._repository(wanted.repository, insecure=wanted.insecure)
+        manifest = repository.manifest(wanted.reference)
+        parsed = formats.parse(manifest.media_type, manifest.body)
+        if isinstance(parsed, formats.ManifestList | formats.OCIIndex):
+            if wanted.preserve:
+                return self._whole(wanted, repository, parsed)
+            chosen = formats.choose_platform(parsed.members, wanted.platform.architecture, wanted.platform.os)
+            return Fetched(SUCCESS, self._platform(wanted, repository, chosen.digest))
+        return Fetched(SUCCESS, self._single(wanted, repository, parsed))
+
+    def _whole(
+        self, wanted: Wanted, repository: RepositoryClient, index: formats.ManifestList | formats.OCIIndex
+    ) -> Fetched:
+        """Return the image of an index with those of all its members; one that fails fails the whole."""
+        image = manifests.image_from(index, source=wanted.repository, now=self._now)
+
+        def member(descriptor: Descriptor) -> Image:
+            return self._platform(wanted, repository, descriptor.digest)
+
+        if len(index.members) <= 1:
+            return Fetched(SUCCESS, image, [member(descriptor) for descriptor in index.members])
+        with ThreadPoolExecutor(min(PARALLEL, len(index.members)), thread_name_prefix="import") as pool:
+            return Fetched(SUCCESS, image, list(pool.map(member, index.members)))
+
+    def _platform(self, wanted: Wanted, repository: RepositoryClient, digest: str) -> Image:
+        """Return the image behind a digest; of an index inside an index, that of the wanted platform."""
+        manifest = repository.manifest(digest)
+        parsed = formats.parse(manifest.media_type, manifest.body)
+        if isinstance(parsed, formats.ManifestList | formats.OCIIndex):
+            chosen = formats.choose_platform(parsed.members, wanted.platform.architecture, wanted.platform.os)
+            manifest = repository.manifest(chosen.digest)
+            parsed = formats.parse(manifest.media_type, manifest.body)
+        return self._single(wanted, repository, parsed)
+
+    def _single(self, wanted: Wanted, repository: RepositoryClient, manifest: formats.Manifest) -> Image:
+        if isinstance(manifest, formats.Schema1):
+            sizes = {digest: repository.blob_size(digest) for digest in manifests.unsized_layers(manifest)}
+            return manifests.image_from(manifest, source=wanted.repository, now=self._now, blob_sizes=sizes)
+        if isinstance(manifest, formats.ManifestList | formats.OCIIndex):
+            raise ManifestError("an index holds an index that holds an index")
+        config = repository.blob(manifest.config.digest, limit=CONFIG_LIMIT)
+        return manifests.image_from(manifest, source=wanted.repository, now=self._now, config=config)

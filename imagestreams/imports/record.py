@@ -1,0 +1,63 @@
+"""What the outcome of an import makes of its stream. Pure: changes the stream it is handed, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from imagestreams import tags
+from imagestreams.conditions import is_failure
+from imagestreams.imports.plan import CHECKED
+from imagestreams.types import (
+    ImageImportSpec,
+    ImageImportStatus,
+    ImageStream,
+    ImageStreamImport,
+    ImageStreamImportStatus,
+    RepositoryImportSpec,
+)
+from registry_meta.kube.meta import ObjectMeta, ObjectReference, timestamp
+
+
+def new_stream(name: str, namespace: str, *, now: datetime) -> ImageStream:
+    """Return the empty stream that an import into a missing one starts from."""
+    meta = ObjectMeta(name=name, namespace=namespace, creation_timestamp=timestamp(now))
+    return ImageStream(metadata=meta)
+
+
+def apply(stream: ImageStream, request: ImageStreamImport, status: ImageStreamImportStatus, *, now: datetime) -> None:
+    """Write the outcome of an import into a stream, repository first, so that named images win.
+
+    Entries without a target tag leave no trace. The time of the check is noted when anything changed, or never was.
+    """
+    before = msgspec.json.encode(stream)
+    if status.repository is not None and request.spec.repository is not None:
+        for entry in status.repository.images or []:
+            spec = _of_repository(request.spec.repository, entry.tag)
+            _apply_one(stream, entry.tag, spec, entry, wished=False, now=now)
+    for spec, entry in zip(request.spec.images or [], status.images or [], strict=True):
+        if spec.to is not None:
+            _apply_one(stream, spec.to.name, spec, entry, wished=True, now=now)
+    annotations = stream.metadata.annotations or {}
+    if msgspec.json.encode(stream) != before or not annotations.get(CHECKED):
+        stream.metadata.annotations = {**annotations, CHECKED: timestamp(now)}
+
+
+def _of_repository(spec: RepositoryImportSpec, tag: str) -> ImageImportSpec:
+    """Return what asking for one tag of a repository by name would have looked like."""
+    return ImageImportSpec(
+        from_=ObjectReference(kind="DockerImage", name=f"{spec.from_.name}:{tag}"),
+        import_policy=spec.import_policy,
+        reference_policy=spec.reference_policy,
+    )
+
+
+def _apply_one(
+    stream: ImageStream, tag: str, spec: ImageImportSpec, entry: ImageImportStatus, *, wished: bool, now: datetime
+) -> None:
+    if is_failure(entry.status) or entry.image is None:
+        request = spec if wished else None
+        tags.record_failure(stream, tag, status=entry.status, now=now, request=request)
+    else:
+        tags.record_success(stream, tag, image=entry.image, request=spec, now=now)

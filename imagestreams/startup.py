@@ -1,0 +1,43 @@
+"""What the domain adds to the server: its kinds, its hints, and what it does at each start."""
+
+from __future__ import annotations
+
+from imagestreams.api.images import IMAGES
+from imagestreams.api.imagesignatures import IMAGE_SIGNATURES
+from imagestreams.api.imagestreamimages import IMAGE_STREAM_IMAGES
+from imagestreams.api.imagestreamimports import IMPORTS
+from imagestreams.api.imagestreammappings import MAPPINGS
+from imagestreams.api.imagestreams import IMAGE_STREAMS
+from imagestreams.api.imagestreamtags import IMAGE_STREAM_TAGS
+from imagestreams.api.imagetags import IMAGE_TAGS
+from imagestreams.api.imagetrigger import IMAGE_TRIGGERS
+from imagestreams.imports import tasks as imports
+from imagestreams.triggers import tasks as triggers
+from registry_meta.kube import consumers
+from registry_meta.kube.catalog import catalog
+from registry_meta.kube.hints import bell
+
+KINDS = (
+    IMAGES,
+    IMAGE_SIGNATURES,
+    IMAGE_STREAM_IMAGES,
+    IMPORTS,
+    MAPPINGS,
+    IMAGE_STREAMS,
+    IMAGE_STREAM_TAGS,
+    IMAGE_TAGS,
+    IMAGE_TRIGGERS,
+)
+
+
+def register() -> None:
+    """Fill the catalog and wake the workers when streams change."""
+    catalog.register(*KINDS)
+    bell.on(IMAGE_STREAMS.key, imports.drain)
+    bell.on(IMAGE_STREAMS.key, triggers.drain)
+
+
+def begin() -> None:
+    """Let the readers of the change log start at the present, on the first start."""
+    consumers.register(imports.CONSUMER)
+    consumers.register(triggers.CONSUMER)
