@@ -1,0 +1,173 @@
+"""Measures the server beside the calibration application: `python -m tests.bench [--json FILE] [--seconds N]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.bench import fanout, importing, load, memory, seed
+from tests.bench.calibrated import calibration
+from tests.bench.report import Line, table
+from tests.postgres import Postgres, binaries
+from tests.redis_server import Redis
+from tests.requirements import found
+from tests.server import Server
+
+ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "warning", "WEB_WORKERS": "2"}
+PARTS = ("memory", "get", "list", "create", "import", "watch")
+
+STREAM_RATIO = 0.65
+LIST_RATIO = 0.18
+IMPORT_SECONDS = 2.0
+WATCH_MILLISECONDS = 200.0
+MEMORY_MB = 400.0
+
+
+class Bench:
+    """One run: a seeded server, the calibration application, and the lines measured so far."""
+
+    def __init__(self, server: Server, *, calibration_url: str, seconds: int) -> None:
+        self.server = server
+        self.calibration_url = calibration_url
+        self.seconds = seconds
+        self.headers = {"Authorization": f"Bearer {server.token}", "Accept": "application/json"}
+        self.bare = 0.0
+
+    def calibrate(self) -> Line:
+        """Measure the calibration application; later lines are compared with the newest of these."""
+        self.bare = load.measure(self.calibration_url, {}, seconds=self.seconds).rate
+        return Line("calibration: one row", self.bare, "/s")
+
+    def rate(self, name: str, path: str, *, least: float | None = None, script: Path | None = None) -> Line:
+        """Measure the requests a second that a path answers."""
+        made = load.measure(self.server.url + path, self.headers, seconds=self.seconds, script=script)
+        note = f"{made.median:.1f} ms median, {made.slowest:.1f} ms for 99 %"
+        return Line(name, made.rate, "/s", self.bare, least, note=note)
+
+    def get(self) -> Iterator[Line]:
+        """Read one stream and one tag."""
+        base = f"{seed.API}/namespaces/{seed.NAMESPACES[0]}"
+        yield self.calibrate()
+        yield self.rate("GET stream", f"{base}/imagestreams/{seed.stream_name(7)}", least=STREAM_RATIO)
+        yield self.rate("GET tag", f"{base}/imagestreamtags/{seed.stream_name(7)}:latest")
+
+    def list(self) -> Iterator[Line]:
+        """Read many streams at once."""
+        yield self.calibrate()
+        namespace = f"{seed.API}/namespaces/{seed.NAMESPACES[2]}/imagestreams"
+        yield self.rate("LIST 500 streams", namespace, least=LIST_RATIO)
+        yield self.rate("LIST 2000 streams", f"{seed.API}/imagestreams")
+
+    def create(self) -> Iterator[Line]:
+        """Create streams."""
+        path = f"{seed.API}/namespaces/{seed.NAMESPACES[3]}/imagestreams"
+        yield self.rate("create stream", path, script=load.CREATE)
+
+    def import_(self) -> Iterator[Line]:
+        """Import a repository of fifty tags."""
+        seconds = importing.import_tags(self.server)
+        yield Line(f"import {importing.TAGS} tags", seconds, "s", most=IMPORT_SECONDS)
+
+    def watch(self) -> Iterator[Line]:
+        """Tell many watchers of a change."""
+        for watchers, most in ((100, None), (1000, WATCH_MILLISECONDS)):
+            reached = fanout.fanout(self.server, watchers)
+            yield Line(f"{watchers} watchers: median", reached.median, "ms", most=most, note="from sending the write")
+            yield Line(f"{watchers} watchers: last", reached.last, "ms")
+
+    def memory(self, when: str) -> Iterator[Line]:
+        """Add up the memory of every process of the server."""
+        held = memory.of(self.server.family())
+        yield Line(f"memory {when} (RSS)", held.rss, "MB", most=MEMORY_MB)
+        yield Line(f"memory {when} (PSS)", held.pss, "MB")
+
+
+@contextmanager
+def served(*, on_postgres: bool) -> Iterator[tuple[Server, str]]:
+    """Run a server and yield it with the URL of an empty database for the calibration application."""
+    fanout.allow_files(4096)
+    with ExitStack() as stack:
+        database_url = calibration_database = redis_url = ""
+        if on_postgres:
+            postgres = stack.enter_context(Postgres(durable=True))
+            database_url, calibration_database = postgres.create("bench"), postgres.create("calibration")
+            if found("redis-server"):
+                redis_url = stack.enter_context(Redis()).url
+        server = Server(database_url=database_url, redis_url=redis_url, environment=ENVIRONMENT)
+        yield stack.enter_context(server), calibration_database
+
+
+def run(bench: Bench, parts: list[str]) -> Iterator[Line]:
+    """Measure the parts, in the order in which the one disturbs the other least."""
+    if "memory" in parts:
+        yield from bench.memory(f"with {len(seed.NAMESPACES) * seed.STREAMS} streams")
+    if "get" in parts:
+        yield from bench.get()
+    if "list" in parts:
+        yield from bench.list()
+    if "memory" in parts and len(parts) > 1:
+        yield from bench.memory("after reads")
+    if "import" in parts:
+        yield from bench.import_()
+    if "watch" in parts:
+        yield from bench.watch()
+    if "create" in parts:
+        yield from bench.create()
+    if "memory" in parts and len(parts) > 1:
+        yield from bench.memory("at the end")
+
+
+def main() -> int:
+    """Run, print the table, and return 1 when a line fails."""
+    options = arguments()
+    on_postgres = options.database == "postgresql"
+    lines: list[Line] = []
+    with served(on_postgres=on_postgres) as (server, database_url):
+        say(f"the server runs on {options.database}; filling it")
+        started = time.monotonic()
+        seed.seed(server)
+        say(f"filled in {time.monotonic() - started:.0f} seconds")
+        tls = server.ca.parent
+        certificate, key = tls / "server.crt", tls / "server.key"
+        with calibration(certificate=certificate, key=key, database_url=database_url) as url:
+            bench = Bench(server, calibration_url=url, seconds=options.seconds)
+            for line in run(bench, options.parts):
+                say("  ".join(cell for cell in line.cells() if cell))
+                lines.append(line)
+    print(table(lines))
+    if options.json:
+        document = {"database": options.database, "lines": [line.json() for line in lines]}
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    return 1 if any(line.verdict == "FAIL" for line in lines) else 0
+
+
+def arguments() -> argparse.Namespace:
+    """Return how the run was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--seconds", type=int, default=6, help="how long each load lasts")
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], help="PostgreSQL where it is installed")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; all if none")
+    options = parser.parse_args()
+    options.parts = options.parts or list(PARTS)
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    options.database = options.database or ("postgresql" if binaries() else "sqlite")
+    if not found("wrk"):
+        parser.error("wrk is not installed")
+    return options
+
+
+def say(text: str) -> None:
+    """Tell the person who waits how far it is."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
