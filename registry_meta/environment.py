@@ -20,6 +20,9 @@ UNPREFIXED = frozenset({"database_url", "redis_url"})
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 
+PLATFORM = re.compile(r"^[a-z0-9]+/[a-z0-9]+$")
+FERNET_KEY = re.compile(r"^[A-Za-z0-9_-]{43}=$")
+
 # Kubernetes gives each container variables of the services beside it: `REGISTRY_META_PORT=tcp://…` and more.
 SERVICE_LINK = re.compile(PREFIX + r"(SERVICE_|PORT_\d)")
 LINKED_PORT = "tcp://"
@@ -47,11 +50,12 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-def setting(default: Value, description: str, *, minimum: int = 0, secret: bool = False) -> Value:
-    """Declare a setting: its default, its one-sentence description, and the least value of a number."""
-    return dataclasses.field(
-        default=default, repr=not secret, metadata={"description": description, "minimum": minimum, "secret": secret}
-    )
+def setting(
+    default: Value, description: str, *, minimum: int = 0, maximum: int = 2**31 - 1, secret: bool = False
+) -> Value:
+    """Declare a setting: its default, its one-sentence description, and the bounds of a number."""
+    metadata = {"description": description, "minimum": minimum, "maximum": maximum}
+    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Environment:
 
     data_dir: Path = setting(Path("data"), "The directory of the database, the keys and the queue.")
     bind: str = setting("127.0.0.1", "The address to listen on.")
-    port: int = setting(8443, "The port to listen on.", minimum=1)
+    port: int = setting(8443, "The port to listen on.", minimum=1, maximum=65535)
     public_url: str = setting("", "The URL at which clients reach the server; empty for `https://127.0.0.1:PORT`.")
     database_url: str = setting(
         "", "The PostgreSQL database, `postgres://user:password@host:port/name`; empty for SQLite.", secret=True
@@ -144,6 +148,7 @@ class Variable:
     default: object
     description: str
     minimum: int
+    maximum: int
 
 
 def loopback(bind: str) -> str:
@@ -164,6 +169,7 @@ def variables() -> tuple[Variable, ...]:
             default=field.default,
             description=field.metadata["description"],
             minimum=field.metadata["minimum"],
+            maximum=field.metadata["maximum"],
         )
         for field in dataclasses.fields(Environment)
     )
@@ -174,9 +180,18 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
     given = {variable: _given(variable, environ) for variable in variables()}
     values = {variable.attribute: _parsed(variable, text) for variable, text in given.items() if text}
     environment = Environment(**values)  # type: ignore[arg-type]  # each value is parsed by its own declared type
+    _check(environment)
+    return dataclasses.replace(environment, data_dir=environment.data_dir.absolute())
+
+
+def _check(environment: Environment) -> None:
+    """Raise SettingError for values that do not fit together or have a form of their own."""
     if (environment.tls_cert is None) != (environment.tls_key is None):
         raise SettingError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY: give both or neither")
-    return dataclasses.replace(environment, data_dir=environment.data_dir.absolute())
+    if not PLATFORM.match(environment.default_platform):
+        raise SettingError(f"{PREFIX}DEFAULT_PLATFORM: {environment.default_platform!r} is not os/architecture")
+    if not all(FERNET_KEY.match(key.strip()) for key in environment.encryption_key.split(",") if key.strip()):
+        raise SettingError(f"{PREFIX}ENCRYPTION_KEY: this is not a Fernet key (32 bytes in URL-safe base64)")
 
 
 def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -240,6 +255,8 @@ def _integer(variable: Variable, text: str) -> int:
         raise SettingError(f"{variable.name}: {text!r} is not a whole number") from error
     if number < variable.minimum:
         raise SettingError(f"{variable.name}: {number} is less than {variable.minimum}")
+    if number > variable.maximum:
+        raise SettingError(f"{variable.name}: {number} is more than {variable.maximum}")
     return number
 
 

@@ -12,6 +12,7 @@ only one can do, and unlinks it when the task is acknowledged; what a dead proce
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections import deque
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 else:
     VirtualChannel = virtual.Channel
     VirtualTransport = virtual.Transport
+
+logger = logging.getLogger(__name__)
 
 SCHEME = "spool"
 POLL = 0.05
@@ -85,9 +88,10 @@ class Channel(VirtualChannel):  # type: ignore[misc]  # Kombu has no types
             name = names.popleft()
             claim = self.directory / f"{name}@{os.getpid()}"
             if _rename(self.directory / name, claim):
-                message: Message = json.loads(claim.read_text())
-                self._claims[message["properties"]["delivery_tag"]] = claim
-                return message
+                message = _read(claim)
+                if message is not None:
+                    self._claims[message["properties"]["delivery_tag"]] = claim
+                    return message
         raise Empty
 
     def _size(self, queue: str) -> int:
@@ -145,6 +149,17 @@ def _rename(source: Path, target: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _read(claim: Path) -> Message | None:
+    """Return a message, or None after removing what is none: a disk was full, or the machine lost power."""
+    try:
+        message: Message = json.loads(claim.read_text())
+    except ValueError:
+        logger.warning("the message %s cannot be read", claim.name)
+        claim.unlink(missing_ok=True)
+        return None
+    return message
 
 
 def _unclaimed(claim: Path) -> Path:

@@ -1,0 +1,1 @@
+"""Tests of the project itself: its settings, its processes and its papers."""
