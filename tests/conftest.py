@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from tests.postgres import Postgres, binaries
 from tests.redis_server import Redis
 from tests.requirements import found
-from tests.server import Server
+from tests.server import TEST_NAMESPACE, Server
 
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_setup"})
 PRIVATE = {"ALLOW_PRIVATE_NETWORKS": "true"}
@@ -66,3 +67,12 @@ def server(request: pytest.FixtureRequest) -> Server:
     name = "sqlite_server" if request.param == "sqlite" else "postgres_server"
     running: Server = request.getfixturevalue(name)
     return running
+
+
+@pytest.fixture(scope="session")
+def administrator(server: Server) -> Iterator[requests.Session]:
+    """The administrator's session on each kind of server in turn; the namespace of the tests is there."""
+    with server.client() as session:
+        body = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": TEST_NAMESPACE}}
+        assert session.post(f"{server.url}/api/v1/namespaces", json=body).status_code in (201, 409)
+        yield session

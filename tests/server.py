@@ -18,6 +18,9 @@ from tests.processes import ProcessInfo, Program, descendants, free_port, wait_u
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "REGISTRY_META_"
+TEST_NAMESPACE = "tests"
+"""The namespace that the tests of served instances share."""
+
 ROLES = ("web", "worker", "clock")
 START_SECONDS = 60.0
 READY = "Registry Meta is ready"

@@ -1,0 +1,1 @@
+"""What every kind of the catalog owes its clients, whichever kind it is."""

@@ -1,0 +1,80 @@
+"""The smallest valid object of each stored kind, so that the contract can be tried on it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+RBAC = "rbac.authorization.k8s.io"
+Document = dict[str, Any]
+
+
+def plain_name(word: str) -> str:
+    """Return a name as most kinds have it."""
+    return f"contract-{word}"
+
+
+def digest_name(word: str) -> str:
+    """Return a name as images have it."""
+    return "sha256:" + hashlib.sha256(word.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Example:
+    """What an object of a kind holds beside its metadata, what it is called, and what a test must know of it."""
+
+    content: Callable[[str], Document] = lambda namespace: {}
+    name: Callable[[str], str] = plain_name
+    generates_names: bool = True
+    finishes_elsewhere: bool = False
+    """Deletion begins with the request and is finished by a worker."""
+    unversioned_updates: bool = True
+    """A PUT may leave out the resourceVersion."""
+    needs: dict[str, Document] = field(default_factory=dict)
+
+
+def event(namespace: str) -> Document:
+    """Return an event about a pod."""
+    involved = {"kind": "Pod", "apiVersion": "v1", "namespace": namespace, "name": "p"}
+    return {"involvedObject": involved, "reason": "Tested", "message": "a test", "type": "Normal"}
+
+
+def rules(namespace: str) -> Document:
+    """Return what a role allows."""
+    return {"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]}
+
+
+def binding(namespace: str) -> Document:
+    """Return what a binding says."""
+    subject = {"kind": "User", "name": "somebody", "apiGroup": RBAC}
+    return {"subjects": [subject], "roleRef": {"kind": "ClusterRole", "name": "view", "apiGroup": RBAC}}
+
+
+def image(namespace: str) -> Document:
+    """Return what an image holds."""
+    return {"dockerImageReference": "registry.example.com/team/app@sha256:" + "0" * 64}
+
+
+def trigger(namespace: str) -> Document:
+    """Return a trigger that posts to a consumer."""
+    tag = {"kind": "ImageStreamTag", "name": "app:latest"}
+    return {"spec": {"from": tag, "webhook": {"url": "https://consumer.example.com/"}, "paused": True}}
+
+
+EXAMPLES: dict[str, Example] = {
+    "namespaces": Example(finishes_elsewhere=True),
+    "secrets": Example(lambda namespace: {"type": "Opaque", "data": {"key": "dmFsdWU="}}),
+    "configmaps": Example(lambda namespace: {"data": {"key": "value"}}),
+    "serviceaccounts": Example(),
+    "events": Example(event),
+    f"roles.{RBAC}": Example(rules),
+    f"rolebindings.{RBAC}": Example(binding),
+    f"clusterroles.{RBAC}": Example(rules),
+    f"clusterrolebindings.{RBAC}": Example(binding),
+    "images.image.openshift.io": Example(image, digest_name, generates_names=False),
+    "imagestreams.image.openshift.io": Example(lambda namespace: {"spec": {"lookupPolicy": {"local": False}}}),
+    "imagetriggers.triggers.registry-meta.io": Example(trigger),
+}
+"""By the key of the kind, its plural in its group."""

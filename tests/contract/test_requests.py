@@ -1,0 +1,185 @@
+"""What every stored kind answers to requests that are wrong, and in which forms it answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from tests.contract.kinds import Kind, status_of
+from tests.contract.test_stored_kinds import name_of
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+PARTIAL = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '"text"', "{} {}", '{"metadata": 1}', '{"metadata": {"labels": []}}'])
+def test_a_body_that_makes_no_sense_is_a_bad_request(kind: Kind, body: str) -> None:
+    answer = kind.client.post(kind.collection, data=body, headers={"Content-Type": "application/json"})
+
+    assert status_of(answer) == (400, "Status", "BadRequest")
+
+
+@pytest.mark.parametrize("other", [{"kind": "Pod"}, {"apiVersion": "example.com/v1"}])
+def test_a_body_of_another_type_is_a_bad_request(kind: Kind, other: dict[str, str]) -> None:
+    answer = kind.post({**kind.new(), **other})
+
+    assert status_of(answer) == (400, "Status", "BadRequest")
+
+
+def test_a_body_in_an_unknown_format_is_refused(kind: Kind) -> None:
+    answer = kind.client.post(kind.collection, data="<a/>", headers={"Content-Type": "application/xml"})
+
+    assert status_of(answer) == (415, "Status", "UnsupportedMediaType")
+
+
+def test_a_body_may_be_yaml(kind: Kind) -> None:
+    text = yaml.safe_dump(kind.new())
+
+    answer = kind.client.post(kind.collection, data=text, headers={"Content-Type": "application/yaml"})
+
+    kind.made.append(kind.new()["metadata"]["name"])
+    assert answer.status_code == 201, answer.text
+
+
+def test_an_unknown_field_is_warned_of_or_refused(kind: Kind) -> None:
+    document = {**kind.new(), "surprise": True}
+
+    strict = kind.post(document, fieldValidation="Strict")
+    warned = kind.post(document, fieldValidation="Warn")
+    ignored = kind.post({**kind.new("b"), "surprise": True}, fieldValidation="Ignore")
+
+    assert status_of(strict) == (400, "Status", "BadRequest")
+    assert 'unknown field "surprise"' in strict.json()["message"]
+    assert warned.status_code == ignored.status_code == 201
+    assert 'unknown field \\"surprise\\"' in warned.headers["Warning"]
+    assert "Warning" not in ignored.headers
+
+
+def test_an_update_under_another_name_is_refused(kind: Kind) -> None:
+    created = kind.create()
+    other = {**created, "metadata": {**created["metadata"], "name": kind.example.name("other")}}
+
+    answer = kind.client.put(kind.url(name_of(created)), json=other)
+
+    assert status_of(answer) == (400, "Status", "BadRequest")
+
+
+def test_an_object_of_another_namespace_is_refused(kind: Kind) -> None:
+    if not kind.namespace:
+        pytest.skip("this kind has no namespaces")
+    document = kind.new()
+    document["metadata"]["namespace"] = "elsewhere"
+
+    answer = kind.post(document)
+
+    assert status_of(answer) == (400, "Status", "BadRequest")
+
+
+def test_a_namespace_that_does_not_exist_takes_no_objects(kind: Kind) -> None:
+    if not kind.namespace:
+        pytest.skip("this kind has no namespaces")
+    kind.namespace = "nowhere"
+
+    answer = kind.post(kind.new())
+
+    assert status_of(answer) == (404, "Status", "NotFound")
+
+
+@pytest.mark.parametrize("name", ["Not A Name", "..", "a/b", "a%b"])
+def test_a_name_that_breaks_the_rules_is_refused(kind: Kind, name: str) -> None:
+    document = kind.new()
+    document["metadata"]["name"] = name
+
+    answer = kind.post(document)
+
+    if answer.status_code == 201 and " " in name:
+        return  # kinds of RBAC take any path segment for a name
+    assert status_of(answer) == (422, "Status", "Invalid")
+    assert answer.json()["details"]["causes"][0]["field"] == "metadata.name"
+
+
+def test_a_table_has_the_columns_of_the_kind(kind: Kind) -> None:
+    created = kind.create()
+    columns = [column.name for column in kind.resource.columns or ()]
+
+    headers = {"Accept": TABLE}
+    listed = kind.client.get(kind.collection, params={"labelSelector": kind.selector}, headers=headers).json()
+    single = kind.client.get(kind.url(name_of(created)), headers=headers).json()
+
+    for table in (listed, single):
+        assert (table["kind"], table["apiVersion"]) == ("Table", "meta.k8s.io/v1")
+        assert [column["name"] for column in table["columnDefinitions"]] == columns
+        [row] = table["rows"]
+        assert len(row["cells"]) == len(columns)
+        assert row["object"]["kind"] == "PartialObjectMetadata"
+        assert row["object"]["metadata"]["name"] == name_of(created)
+
+
+def test_a_table_carries_whole_objects_or_none_when_asked(kind: Kind) -> None:
+    created = kind.create()
+    headers = {"Accept": TABLE}
+
+    whole = kind.client.get(kind.url(name_of(created)), params={"includeObject": "Object"}, headers=headers).json()
+    none = kind.client.get(kind.url(name_of(created)), params={"includeObject": "None"}, headers=headers).json()
+
+    assert whole["rows"][0]["object"] == created
+    assert none["rows"][0].get("object") is None
+
+
+def test_metadata_comes_alone_when_asked(kind: Kind) -> None:
+    created = kind.create()
+
+    single = kind.client.get(kind.url(name_of(created)), headers={"Accept": PARTIAL}).json()
+    listed = kind.client.get(
+        kind.collection, params={"labelSelector": kind.selector}, headers={"Accept": PARTIAL_LIST}
+    ).json()
+
+    assert single == {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": created["metadata"],
+    }
+    assert listed["kind"] == "PartialObjectMetadataList"
+    assert [item["metadata"] for item in listed["items"]] == [created["metadata"]]
+
+
+def test_a_form_that_nobody_speaks_is_not_acceptable(kind: Kind) -> None:
+    created = kind.create()
+
+    answer = kind.client.get(kind.url(name_of(created)), headers={"Accept": "text/turtle"})
+
+    assert answer.status_code == 406
+
+
+def test_yaml_says_what_json_says(kind: Kind) -> None:
+    created = kind.create()
+
+    answer = kind.client.get(kind.url(name_of(created)), headers={"Accept": "application/yaml"})
+
+    assert answer.headers["Content-Type"].startswith("application/yaml")
+    assert json.loads(json.dumps(yaml.load(answer.text, yaml.BaseLoader)))["metadata"]["name"] == name_of(created)
+
+
+def test_nobody_is_let_in_without_rights(kind: Kind) -> None:
+    created = kind.create()
+    url = kind.url(name_of(created))
+
+    impersonating = {"Impersonate-User": "nobody-in-particular"}
+    stranger = [
+        kind.client.get(url, headers=impersonating),
+        kind.client.get(kind.collection, headers=impersonating),
+        kind.client.post(kind.collection, json=kind.new("b"), headers=impersonating),
+        kind.client.put(url, json=created, headers=impersonating),
+        kind.client.patch(url, data="{}", headers={**impersonating, "Content-Type": "application/merge-patch+json"}),
+        kind.client.delete(url, headers=impersonating),
+    ]
+    anonymous = kind.client.get(url, headers={"Authorization": None})
+    forged = kind.client.get(url, headers={"Authorization": "Bearer sha256~forged"})
+
+    assert [status_of(answer) for answer in stranger] == [(403, "Status", "Forbidden")] * 6
+    assert status_of(anonymous) == (403, "Status", "Forbidden")
+    assert status_of(forged) == (401, "Status", "Unauthorized")
+    assert kind.get(name_of(created)).json() == created
