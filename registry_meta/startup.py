@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from django.core.management import call_command
-from django.db import connections
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, connections
 
 from registry_meta import certificates, kubeconfig
 from registry_meta.environment import Environment
@@ -16,6 +17,9 @@ from registry_meta.keys import make_private_directory, write_private
 
 TOKEN_FILE = "admin.token"  # noqa: S105  # a file's name
 KUBECONFIG_FILE = "admin.kubeconfig"
+
+LOCK = 0x7265676D657461
+"""The number of the advisory lock: "regmeta" in ASCII."""
 
 Hook: TypeAlias = Callable[[], None]
 
@@ -30,15 +34,42 @@ ADMINISTRATOR: list[Administrator] = []
 
 
 def prepare(environment: Environment) -> None:
-    """Make the data directory ready and the database current, and write the administrator's credentials."""
+    """Make the data directory ready and the database current, and write the administrator's credentials.
+
+    Raises CommandError, for a line without a traceback, when the database cannot be reached.
+    """
     make_private_directory(environment.data_dir)
     files = certificates.ensure(environment, now=datetime.now(UTC))
-    call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
-    for hook in HOOKS:
-        hook()
-    for administrator in ADMINISTRATOR:
-        _write_credentials(environment, administrator, authority=files.authority)
+    _reach()
+    with _alone():
+        call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
+        for hook in HOOKS:
+            hook()
+        for administrator in ADMINISTRATOR:
+            _write_credentials(environment, administrator, authority=files.authority)
     connections.close_all()
+
+
+def _reach() -> None:
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise CommandError(f"the database cannot be reached: {reason}") from error
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other hosts from preparing the same PostgreSQL database meanwhile; a SQLite file has one host."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def kubeconfig_path(environment: Environment) -> Path:

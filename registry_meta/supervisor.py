@@ -9,10 +9,8 @@ Children die with this process, however it ends.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import signal
-import ssl
 import subprocess
 import sys
 import time
@@ -25,8 +23,9 @@ from types import FrameType
 from typing import Final
 
 from registry_meta import environment as environments
-from registry_meta.environment import Environment, SettingError, loopback
+from registry_meta.environment import Environment, SettingError
 from registry_meta.lifeline import die_with_parent
+from registry_meta.readiness import is_ready
 
 MANAGE: Final = Path(__file__).resolve().parent.parent / "manage.py"
 COMMANDS: Final = {
@@ -185,23 +184,6 @@ class Supervisor:
             time.sleep(TICK / 2)
         for child in self.children:
             child.kill()
-
-
-def is_ready(environment: Environment) -> bool:
-    """Return whether the web processes answer `/readyz` with 200."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # The certificate may name other hosts only, and nothing secret is sent to this machine's own port.
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    host = loopback(environment.bind).strip("[]")
-    connection = http.client.HTTPSConnection(host, environment.port, timeout=2, context=context)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def children() -> list[Child]:
