@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+
+from registry_meta.kube import decode, errors
 from registry_meta.kube.patch.json import apply_json_patch
 from registry_meta.kube.patch.merge import apply_merge_patch
 from registry_meta.kube.patch.strategic import apply_strategic_patch
-
-from registry_meta.kube import decode, errors
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
