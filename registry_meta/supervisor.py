@@ -55,6 +55,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     deaths: deque[float] = field(default_factory=deque)
     start_at: float = 0.0
+    outcome: str = ""
 
     def start(self) -> None:
         """Start the process in a session of its own, so that a Ctrl-C reaches the supervisor alone."""
@@ -73,6 +74,8 @@ class Child:
 
     def schedule(self, now: float) -> None:
         """Note a death and decide when to start again."""
+        if self.process is not None:
+            self.outcome = _outcome(self.process.returncode)
         self.process = None
         self.deaths.append(now)
         while self.deaths[0] < now - WINDOW:
@@ -122,7 +125,10 @@ class Supervisor:
             while not self._stopping:
                 failed = self._tend(time.monotonic())
                 if failed is not None:
-                    _say(f"error: {failed.role} ended {MOST_DEATHS} times within {WINDOW:.0f} seconds; giving up")
+                    _say(
+                        f"error: {failed.role} ended {MOST_DEATHS} times within {WINDOW:.0f} seconds, "
+                        f"the last time with {failed.outcome}; giving up"
+                    )
                     return 1
                 self._announce()
                 self._mind_certificate(time.monotonic())
@@ -141,11 +147,10 @@ class Supervisor:
         """Start what should run; return a child that keeps dying, if any."""
         for child in self.children:
             if child.has_ended():
-                code = child.process.returncode if child.process else 0
                 child.schedule(now)
                 if child.keeps_dying():
                     return child
-                _say(f"{child.role} ended with {_outcome(code)}; starting it again")
+                _say(f"{child.role} ended with {child.outcome}; starting it again")
             if child.process is None and child.start_at <= now:
                 child.start()
         return None
