@@ -6,6 +6,7 @@ The documents are written on first use, from the catalog, and kept for the life 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -56,7 +57,7 @@ def v3(request: HttpRequest, version: str, group: str = "") -> HttpResponse:
         raise errors.no_such_path()
     if not _accepts(request, JSON):
         return HttpResponse(status=406)
-    document = _document(group, version)
+    document = _documents()[group, version]
     asked = request.GET.get("hash")
     if asked and asked != document.hash:
         location = _location(group, version, document)
@@ -104,24 +105,31 @@ def _group_path(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
 
 
+def _versions() -> list[tuple[str, str]]:
+    return [(group, version) for group, versions in catalog.groups().items() for version in versions]
+
+
 def _served() -> list[Resource]:
-    groups = catalog.groups().items()
-    return [kind for group, versions in groups for version in versions for kind in catalog.of(group, version)]
+    return [kind for group, version in _versions() for kind in catalog.of(group, version)]
 
 
 @cache
 def _index() -> Rendered:
     paths = {
-        _group_path(group, version): {"serverRelativeURL": _location(group, version, _document(group, version))}
-        for group, versions in catalog.groups().items()
-        for version in versions
+        _group_path(group, version): {"serverRelativeURL": _location(group, version, document)}
+        for (group, version), document in _documents().items()
     }
     return Rendered.of(msgspec.json.encode({"paths": paths}))
 
 
 @cache
-def _document(group: str, version: str) -> Rendered:
-    return Rendered.of(msgspec.json.encode(version_3(catalog.of(group, version), Definitions(_served()))))
+def _documents() -> Mapping[tuple[str, str], Rendered]:
+    """Return the version 3 documents by group and version; the index needs the hashes of all."""
+    definitions = Definitions(_served())
+    return {
+        (group, version): Rendered.of(msgspec.json.encode(version_3(catalog.of(group, version), definitions)))
+        for group, version in _versions()
+    }
 
 
 @cache
