@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -22,7 +23,7 @@ from imagestreams.formats import (
 )
 from imagestreams.reference import PullSpec
 from imagestreams.types import DockerConfig, DockerImage, Image, ImageLayer, ImageManifest
-from registry_meta.kube.meta import ObjectMeta, now, parse_time, timestamp
+from registry_meta.kube.meta import ObjectMeta, parse_time, timestamp
 
 __all__ = [
     "Descriptor",
@@ -33,14 +34,12 @@ __all__ = [
     "OCIManifest",
     "Schema1",
     "Schema2",
-    "accept_config",
-    "accept_manifest",
     "choose_platform",
+    "fill_members",
     "fill_metadata",
     "image_from",
     "image_manifests",
     "manifest_digest",
-    "members_of",
     "normalise_layers",
     "parse",
     "total_size",
@@ -57,7 +56,7 @@ def image_from(
     manifest: Manifest,
     *,
     source: PullSpec,
-    fetched: datetime,
+    now: datetime,
     config: bytes | None = None,
     blob_sizes: Mapping[str, int] | None = None,
 ) -> Image:
@@ -74,7 +73,7 @@ def image_from(
         docker_image_manifest_media_type=manifest.media_type,
     )
     if isinstance(manifest, ManifestList | OCIIndex):
-        image.docker_image_metadata = DockerImage(id=manifest.digest, created=timestamp(fetched))
+        image.docker_image_metadata = DockerImage(id=manifest.digest, created=timestamp(now))
         image.docker_image_manifests = image_manifests(manifest.members) or None
         return image
     image.metadata.annotations = {LAYER_ORDER: "ascending"}
@@ -264,66 +263,38 @@ def _label(value: str | int | float) -> str:
     return str(value)
 
 
-def fill_metadata(image: Image) -> None:
-    """Work out, in place, layers, media type and metadata of an image that arrived with its manifest.
+def fill_metadata(image: Image, *, now: datetime) -> Image:
+    """Return an image that arrived with its manifest with layers, media type and metadata worked out.
 
-    Nothing happens without a manifest, or when everything is known already. Raises ManifestError when the manifest
-    cannot be understood; what was understood by then stays.
+    That is a copy, or the image itself when it has no manifest or tells all that already. Raises ManifestError when
+    the manifest cannot be understood.
     """
+    metadata, kind = image.docker_image_metadata, image.docker_image_manifest_media_type
     if not image.docker_image_manifest:
-        return
-    normalise_layers(image)
-    metadata = image.docker_image_metadata
-    if image.docker_image_layers and metadata.size > 0 and image.docker_image_manifest_media_type:
-        return
-    document = Document.decode(image.docker_image_manifest)
+        return image
+    filled = copy.deepcopy(image)
+    normalise_layers(filled)
+    if filled.docker_image_layers and metadata.size > 0 and kind:
+        return filled
+    document = Document.decode(filled.docker_image_manifest)
     version = document.integer("schemaVersion")
-    if _is_list(image, document):
-        created = metadata.created or image.metadata.creation_timestamp or timestamp(now())
-        image.docker_image_metadata = DockerImage(id=image.metadata.name, created=created)
+    if _is_list(filled, document):
+        filled.docker_image_metadata = DockerImage(id=image.metadata.name, created=metadata.created or timestamp(now))
     elif version == 1:
-        _fill_schema1(image, document)
+        _fill_schema1(filled, document)
     elif version == 2:
-        _fill_schema2(image, document)
+        _fill_schema2(filled, document)
     else:
-        raise ManifestError(_unrecognised(version, image.metadata.name, image.docker_image_reference))
+        raise ManifestError(_unrecognised(version, filled.metadata.name, filled.docker_image_reference))
+    return filled
 
 
-def members_of(image: Image) -> list[ImageManifest] | None:
-    """Return the members that the manifest of an image names, or None when it is no list or index."""
-    try:
-        document = Document.decode(image.docker_image_manifest or "{}")
-    except ManifestError:
-        return None
-    return image_manifests(formats.members(document)) if _is_list(image, document) else None
-
-
-def accept_manifest(new: Image, old: Image) -> None:
-    """Put the old manifest back, in place, unless the new one is empty or its digest is the name of the image."""
-    body, name = new.docker_image_manifest, new.metadata.name
-    if not body or body == old.docker_image_manifest:
-        return
-    kind = new.docker_image_manifest_media_type or old.docker_image_manifest_media_type
-    try:
-        is_the_one = manifest_digest(kind, body.encode()) == name
-    except ManifestError:
-        is_the_one = False
-    if not is_the_one:
-        new.docker_image_manifest = old.docker_image_manifest
-
-
-def accept_config(new: Image, old: Image) -> None:
-    """Put the old configuration back, in place, unless the new one is empty or is the one that the manifest names."""
-    text = new.docker_image_config
-    if not text or text == old.docker_image_config:
-        return
-    try:
-        config, _ = formats.contents(Document.decode(new.docker_image_manifest))
-    except ManifestError:
-        config = None
-    is_single = new.docker_image_manifest_media_type in (formats.SCHEMA2, formats.OCI_MANIFEST)
-    if config is None or not is_single or formats.sha256(text.encode()) != config.digest:
-        new.docker_image_config = old.docker_image_config
+def fill_members(image: Image) -> None:
+    """Set, in place, the members of an image whose manifest is a list or index; raises ManifestError."""
+    if image.docker_image_manifest:
+        document = Document.decode(image.docker_image_manifest)
+        if _is_list(image, document):
+            image.docker_image_manifests = image_manifests(formats.members(document)) or None
 
 
 def _is_list(image: Image, document: Document) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from imagestreams import formats, manifests
 from imagestreams.manifests import ManifestError
 from imagestreams.reference import PullSpec
-from imagestreams.types import DockerImage, Image, ImageLayer
+from imagestreams.types import DockerImage, Image, ImageLayer, ImageManifest
 from registry_meta.kube.meta import ObjectMeta
 from tests.imagestreams.builders import NOW, digest
 from tests.imagestreams.test_formats import signed
@@ -44,7 +44,7 @@ def _manifest(*layers: tuple[str, int], config: str = CONFIG, media_type: str = 
 
 def _fetched(body: str, *, config: str = CONFIG, media_type: str = formats.SCHEMA2) -> Image:
     manifest = manifests.parse(media_type, body.encode())
-    return manifests.image_from(manifest, source=SOURCE, fetched=NOW, config=config.encode())
+    return manifests.image_from(manifest, source=SOURCE, now=NOW, config=config.encode())
 
 
 def _wire(image: Image) -> dict[str, object]:
@@ -134,7 +134,7 @@ def test_an_index_is_an_image_of_members() -> None:
     member = {"digest": digest("1"), "size": 5, "mediaType": "m", "platform": {"architecture": "amd64", "os": "linux"}}
     body = json.dumps({"schemaVersion": 2, "manifests": [member]}).encode()
 
-    image = manifests.image_from(manifests.parse(formats.OCI_INDEX, body), source=SOURCE, fetched=NOW)
+    image = manifests.image_from(manifests.parse(formats.OCI_INDEX, body), source=SOURCE, now=NOW)
 
     assert image.metadata.annotations is None
     assert image.docker_image_manifest_media_type == formats.OCI_INDEX
@@ -160,7 +160,7 @@ def test_the_layers_of_schema_1_are_turned_round() -> None:
     manifest = manifests.parse("", _schema1((digest("3"), 30), (digest("2"), 0), (digest("2"), 0), (digest("1"), 10)))
     assert isinstance(manifest, manifests.Schema1)
 
-    image = manifests.image_from(manifest, source=SOURCE, fetched=NOW)
+    image = manifests.image_from(manifest, source=SOURCE, now=NOW)
 
     assert [(layer.name, layer.size) for layer in image.docker_image_layers or []] == [
         (digest("1"), 10), (digest("2"), 0), (digest("2"), 0), (digest("3"), 30),
@@ -176,7 +176,7 @@ def test_sizes_that_schema_1_does_not_tell_are_asked_for() -> None:
     assert isinstance(manifest, manifests.Schema1)
     assert manifests.unsized_layers(manifest) == [digest("1"), digest("2")]
 
-    image = manifests.image_from(manifest, source=SOURCE, fetched=NOW, blob_sizes={digest("1"): 10, digest("2"): 20})
+    image = manifests.image_from(manifest, source=SOURCE, now=NOW, blob_sizes={digest("1"): 10, digest("2"): 20})
 
     assert [layer.size for layer in image.docker_image_layers or []] == [10, 0, 20]
     assert image.docker_image_metadata.size == 30
@@ -189,7 +189,7 @@ def test_schema_1_needs_a_history_entry_for_each_layer(history: int, words: str)
     manifest = manifests.parse("", _schema1((digest("2"), 1), (digest("1"), 1), history=history))
 
     with pytest.raises(ManifestError, match=words):
-        manifests.image_from(manifest, source=SOURCE, fetched=NOW)
+        manifests.image_from(manifest, source=SOURCE, now=NOW)
 
 
 def _arrived(body: str, *, config: str = CONFIG, media_type: str = "", name: str = "") -> Image:
@@ -204,9 +204,8 @@ def _arrived(body: str, *, config: str = CONFIG, media_type: str = "", name: str
 
 def test_an_image_that_arrives_is_filled_like_one_that_was_fetched() -> None:
     body = _manifest((digest("1"), 1000))
-    image = _arrived(body)
 
-    manifests.fill_metadata(image)
+    image = manifests.fill_metadata(_arrived(body), now=NOW)
 
     fetched = _fetched(body)
     assert image.docker_image_metadata == fetched.docker_image_metadata
@@ -217,21 +216,19 @@ def test_an_image_that_arrives_is_filled_like_one_that_was_fetched() -> None:
 
 def test_filling_twice_is_filling_once() -> None:
     image = _arrived(_manifest((digest("1"), 1000)))
-    manifests.fill_metadata(image)
-    once = copy.deepcopy(image)
+    before = copy.deepcopy(image)
 
-    manifests.fill_metadata(image)
+    once = manifests.fill_metadata(image, now=NOW)
 
-    assert image == once
+    assert manifests.fill_metadata(once, now=NOW) == once
+    assert image == before
 
 
 def test_without_a_manifest_nothing_is_touched() -> None:
     image = Image(docker_image_layers=[ImageLayer(name="b"), ImageLayer(name="a")])
-    before = copy.deepcopy(image)
 
-    manifests.fill_metadata(image)
-
-    assert image == before
+    assert manifests.fill_metadata(image, now=NOW) is image
+    assert image.metadata.annotations is None
 
 
 @pytest.mark.parametrize(("order", "names"), [("ascending", "ab"), ("descending", "ba"), (None, "ab")])
@@ -240,10 +237,10 @@ def test_layers_are_put_in_rising_order(order: str | None, names: str) -> None:
     image.docker_image_layers = [ImageLayer(name="a", size=1), ImageLayer(name="b", size=1)]
     image.metadata.annotations = {manifests.LAYER_ORDER: order} if order else None
 
-    manifests.fill_metadata(image)
+    filled = manifests.fill_metadata(image, now=NOW)
 
-    assert "".join(layer.name for layer in image.docker_image_layers) == names
-    assert image.metadata.annotations == {manifests.LAYER_ORDER: "ascending"}
+    assert "".join(layer.name for layer in filled.docker_image_layers or []) == names
+    assert filled.metadata.annotations == {manifests.LAYER_ORDER: "ascending"}
 
 
 def test_what_is_known_is_not_worked_out_again() -> None:
@@ -251,9 +248,7 @@ def test_what_is_known_is_not_worked_out_again() -> None:
     image.docker_image_layers = [ImageLayer(name="a", size=1)]
     image.docker_image_metadata = DockerImage(id="known", size=7)
 
-    manifests.fill_metadata(image)
-
-    assert image.docker_image_metadata.id == "known"
+    assert manifests.fill_metadata(image, now=NOW).docker_image_metadata.id == "known"
 
 
 @pytest.mark.parametrize(
@@ -274,7 +269,7 @@ def test_what_is_known_is_not_worked_out_again() -> None:
 )
 def test_a_manifest_that_cannot_be_understood_is_an_error(body: str, config: str, words: str) -> None:
     with pytest.raises(ManifestError, match=words):
-        manifests.fill_metadata(_arrived(body, config=config))
+        manifests.fill_metadata(_arrived(body, config=config), now=NOW)
 
 
 def test_an_unsigned_schema_1_manifest_will_do_in_an_image() -> None:
@@ -284,9 +279,8 @@ def test_an_unsigned_schema_1_manifest_will_do_in_an_image() -> None:
         "fsLayers": [{"blobSum": digest("c")}],
         "history": [{"v1Compatibility": json.dumps(history)}],
     }
-    image = _arrived(json.dumps(body), config="")
 
-    manifests.fill_metadata(image)
+    image = manifests.fill_metadata(_arrived(json.dumps(body), config=""), now=NOW)
 
     assert (image.docker_image_metadata.size, image.docker_image_metadata.id) == (5, "c" * 64)
     assert image.docker_image_manifest_media_type == formats.SCHEMA1
@@ -298,50 +292,19 @@ LIST = json.dumps(
 
 
 def test_a_list_that_arrives_tells_its_members_and_its_name() -> None:
-    image = _arrived(LIST)
-    image.metadata.creation_timestamp = "2026-01-01T00:00:00Z"
+    image = manifests.fill_metadata(_arrived(LIST), now=NOW)
+    manifests.fill_members(image)
 
-    manifests.fill_metadata(image)
-
-    assert [member.digest for member in manifests.members_of(image) or []] == [digest("1")]
-    assert (image.docker_image_metadata.id, image.docker_image_metadata.created) == (
-        image.metadata.name,
-        "2026-01-01T00:00:00Z",
-    )
+    assert [member.digest for member in image.docker_image_manifests or []] == [digest("1")]
+    metadata = image.docker_image_metadata
+    assert (metadata.id, metadata.created) == (image.metadata.name, "2026-01-02T03:04:05Z")
 
 
-@pytest.mark.parametrize("body", ["", "{not json", _manifest()])
-def test_what_is_no_list_has_no_members(body: str) -> None:
-    assert manifests.members_of(_arrived(body)) is None
+@pytest.mark.parametrize("body", ["", _manifest()])
+def test_what_is_no_list_keeps_the_members_that_were_sent(body: str) -> None:
+    image = _arrived(body)
+    image.docker_image_manifests = [ImageManifest(digest="sent")]
 
+    manifests.fill_members(image)
 
-def _updated(old: Image, *, manifest: str | None = None, config: str | None = None) -> Image:
-    new = copy.deepcopy(old)
-    new.docker_image_manifest = old.docker_image_manifest if manifest is None else manifest
-    new.docker_image_config = old.docker_image_config if config is None else config
-    manifests.accept_manifest(new, old)
-    manifests.accept_config(new, old)
-    return new
-
-
-def test_a_manifest_changes_only_to_the_true_one() -> None:
-    true = _manifest((digest("1"), 1))
-    old = _arrived("", media_type=formats.SCHEMA2, name=formats.sha256(true.encode()))
-
-    assert _updated(old, manifest=true).docker_image_manifest == true
-    assert _updated(old, manifest=true + " ").docker_image_manifest == ""
-    assert _updated(old, manifest="{}").docker_image_manifest == ""
-
-
-def test_a_manifest_may_be_emptied() -> None:
-    old = _arrived(_manifest(), media_type=formats.SCHEMA2)
-
-    assert _updated(old, manifest="").docker_image_manifest == ""
-
-
-def test_a_configuration_changes_only_to_the_one_that_the_manifest_names() -> None:
-    old = _arrived(_manifest(), config="", media_type=formats.SCHEMA2)
-
-    assert _updated(old, config=CONFIG).docker_image_config == CONFIG
-    assert _updated(old, config="{}").docker_image_config == ""
-    assert _updated(_arrived(_manifest(), media_type=formats.SCHEMA2), config="").docker_image_config == ""
+    assert image.docker_image_manifests == [ImageManifest(digest="sent")]
