@@ -35,6 +35,7 @@ __all__ = [
     "Schema1",
     "Schema2",
     "choose_platform",
+    "default_image",
     "fill_members",
     "fill_metadata",
     "image_from",
@@ -261,6 +262,14 @@ def _label(value: str | int | float) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def default_image(image: Image) -> None:
+    """Bring the metadata of an image that was sent, in place, into the one form in which they are stored."""
+    image.docker_image_metadata_version = image.docker_image_metadata_version or METADATA_VERSION
+    plain, metadata = DockerImage(), image.docker_image_metadata
+    metadata.kind, metadata.api_version = plain.kind, plain.api_version
+    metadata.created = _instant(metadata.created or "")
 
 
 def fill_metadata(image: Image, *, now: datetime) -> Image:

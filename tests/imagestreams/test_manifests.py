@@ -286,6 +286,15 @@ def test_an_unsigned_schema_1_manifest_will_do_in_an_image() -> None:
     assert image.docker_image_manifest_media_type == formats.SCHEMA1
 
 
+def test_metadata_that_were_sent_are_stored_in_one_form() -> None:
+    image = Image(docker_image_metadata=DockerImage(api_version="1.0", kind="", created="2026-01-02T04:04:05.9+01:00"))
+
+    manifests.default_image(image)
+
+    assert image.docker_image_metadata == DockerImage(created="2026-01-02T03:04:05Z")
+    assert image.docker_image_metadata_version == "1.0"
+
+
 LIST = json.dumps(
     {"schemaVersion": 2, "mediaType": formats.DOCKER_LIST, "manifests": [{"digest": digest("1"), "size": 5}]}
 )
