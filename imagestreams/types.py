@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-from registry_meta.kube.meta import KubeObject, KubeStruct, ObjectMeta, ObjectReference, Time, always
+from registry_meta.kube.meta import (
+    REPLACED,
+    KubeObject,
+    KubeStruct,
+    ObjectMeta,
+    ObjectReference,
+    Time,
+    always,
+    merged_by,
+)
 
 # `always` returns the default's descriptor, typed as object; each use below is assigned to a typed field.
 # mypy: disable-error-code="assignment"
@@ -114,7 +125,7 @@ class ImageSignature(KubeObject):
     metadata: ObjectMeta = msgspec.field(default_factory=lambda: ObjectMeta())
     type: str = always("")
     content: str | None = always(None)
-    conditions: list[SignatureCondition] | None = None
+    conditions: Annotated[list[SignatureCondition] | None, merged_by("type")] = None
     image_identity: str = ""
     signed_claims: dict[str, str] | None = None
     created: Time | None = None
@@ -127,11 +138,11 @@ class Image(KubeObject):
 
     metadata: ObjectMeta = msgspec.field(default_factory=lambda: ObjectMeta())
     docker_image_reference: str = ""
-    docker_image_metadata: DockerImage = msgspec.field(default_factory=lambda: DockerImage())
+    docker_image_metadata: Annotated[DockerImage, REPLACED] = msgspec.field(default_factory=lambda: DockerImage())
     docker_image_metadata_version: str = ""
     docker_image_manifest: str = ""
     docker_image_layers: list[ImageLayer] | None = None
-    signatures: list[ImageSignature] | None = None
+    signatures: Annotated[list[ImageSignature] | None, merged_by("name")] = None
     docker_image_signatures: list[str] | None = None
     docker_image_manifest_media_type: str = ""
     docker_image_config: str = ""
@@ -175,7 +186,7 @@ class ImageStreamSpec(KubeStruct):
 
     lookup_policy: ImageLookupPolicy = msgspec.field(default_factory=lambda: ImageLookupPolicy())
     docker_image_repository: str = ""
-    tags: list[TagReference] | None = None
+    tags: Annotated[list[TagReference] | None, merged_by("name")] = None
 
 
 class TagEvent(KubeStruct):
@@ -211,7 +222,7 @@ class ImageStreamStatus(KubeStruct):
 
     docker_image_repository: str = always("")
     public_docker_image_repository: str = ""
-    tags: list[NamedTagEventList] | None = None
+    tags: Annotated[list[NamedTagEventList] | None, merged_by("tag")] = None
 
 
 class ImageStream(KubeObject):

@@ -49,6 +49,18 @@ def always(value: object) -> object:
     return msgspec.field(default_factory=lambda: value)
 
 
+def merged_by(key: str) -> msgspec.Meta:
+    """Return the mark of a list of objects that patches merge item by item, told apart by a member."""
+    return msgspec.Meta(extra={"patch_strategy": "merge", "patch_merge_key": key})
+
+
+MERGED = msgspec.Meta(extra={"patch_strategy": "merge"})
+"""The mark of a list of scalars that patches add to."""
+
+REPLACED = msgspec.Meta(extra={"patch_strategy": "replace"})
+"""The mark of an object that patches replace as a whole."""
+
+
 class OwnerReference(KubeStruct):
     """Another object that this one belongs to; dependents are removed with their last owner."""
 
@@ -86,8 +98,8 @@ class ObjectMeta(KubeStruct):
     deletion_grace_period_seconds: int | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
-    owner_references: list[OwnerReference] | None = None
-    finalizers: list[str] | None = None
+    owner_references: Annotated[list[OwnerReference] | None, merged_by("uid")] = None
+    finalizers: Annotated[list[str] | None, MERGED] = None
     managed_fields: list[ManagedFieldsEntry] | None = None
 
 
