@@ -22,10 +22,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the database in this process."""
+    """Mark the tests that use the database in this process, and have each find what migrations put there."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if item.get_closest_marker("django_db") or DATABASE_FIXTURES & fixtures:
+        marker = item.get_closest_marker("django_db")
+        if marker or DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())):
+            # A test with transactions of its own empties every table behind it.
+            kwargs = dict(marker.kwargs) if marker else {"transaction": "transactional_db" in item.fixturenames}  # type: ignore[attr-defined]  # a test function has them
+            item.add_marker(pytest.mark.django_db(**{**kwargs, "serialized_rollback": True}), append=False)
             item.add_marker("database")
 
 

@@ -26,7 +26,8 @@ def main(arguments: list[str]) -> int:
         return code
     with Postgres() as postgres:
         print("The tests of the database again, on PostgreSQL:", flush=True)
-        again = run(["-m", "database", *arguments], {**environ, "DATABASE_URL": postgres.url()})
+        # The whole server is thrown away: there is no need to remove the database from under its readers first.
+        again = run(["-m", "database", "--reuse-db", *arguments], {**environ, "DATABASE_URL": postgres.url()})
     return code or (0 if again == NOTHING_SELECTED else again)
 
 
