@@ -11,6 +11,7 @@ only one can do, and unlinks it when the task is acknowledged; what a dead proce
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -34,6 +35,12 @@ logger = logging.getLogger(__name__)
 SCHEME = "spool"
 POLL = 0.05
 """Seconds between two looks at an empty directory: the wait of a message, against the cost of looking."""
+
+BUSY_POLL = 0.002
+"""Seconds until the second look after a message came, doubled with each look up to `POLL`."""
+
+ABANDONED = 3600.0
+"""Seconds after which a draft is one whose process died while it wrote."""
 
 Message: TypeAlias = dict[str, Any]
 """What Kombu sends: JSON of its own making."""
@@ -112,6 +119,10 @@ class Channel(VirtualChannel):  # type: ignore[misc]  # Kombu has no types
         for claim in self.directory.glob("*@*"):
             if not Path(f"/proc/{claim.name.rpartition('@')[2]}").exists():
                 _rename(claim, _unclaimed(claim))
+        for draft in self.directory.glob(".*"):
+            with contextlib.suppress(FileNotFoundError):  # it has become a message
+                if draft.stat().st_mtime < time.time() - ABANDONED:
+                    draft.unlink()
 
     def _forget(self, delivery_tag: str) -> None:
         claim = self._claims.pop(delivery_tag, None)
@@ -127,19 +138,24 @@ class Transport(VirtualTransport):  # type: ignore[misc]  # Kombu has no types
     driver_type = SCHEME
     driver_name = SCHEME
 
+    def __init__(self, client: Any, **options: Any) -> None:
+        super().__init__(client, **options)
+        self._pause = POLL
+
     def driver_version(self) -> str:
         """Return what the worker's banner says of the transport."""
         return "1"
 
     def drain_events(self, connection: Any, timeout: float | None = None) -> None:
-        """Deliver one message, or raise `socket.timeout` when none came for one interval."""
+        """Deliver one message, or raise TimeoutError after a short wait when there is none."""
         # Acknowledgements wait for the return of this call, and new messages wait for acknowledgements.
-        limit = self.polling_interval if timeout is None else min(timeout, self.polling_interval)
         try:
             self.cycle.get(self._deliver, timeout=0)
         except Empty:
-            time.sleep(limit)
+            time.sleep(self._pause if timeout is None else min(timeout, self._pause))
+            self._pause = min(2 * self._pause, POLL)
             raise TimeoutError from None
+        self._pause = BUSY_POLL
 
 
 def _rename(source: Path, target: Path) -> bool:

@@ -139,3 +139,13 @@ def test_a_broken_message_is_set_aside(tmp_path: Path) -> None:
 
     assert consume(tmp_path, 1) == ["good"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_drafts_of_dead_processes_are_removed(tmp_path: Path) -> None:
+    old, new = tmp_path / ".1.tag.work", tmp_path / ".2.tag.work"
+    old.write_text("{")
+    new.write_text("{")
+    os.utime(old, (time.time() - 2 * spool.ABANDONED, time.time() - 2 * spool.ABANDONED))
+
+    assert consume(tmp_path, 1) == []
+    assert list(tmp_path.iterdir()) == [new]
