@@ -1,0 +1,88 @@
+"""The tag ledger: every move of every tag, when and why, and the questions that are asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Exists, Min, OuterRef
+
+from imagestreams import tags
+from imagestreams.models import TagEvent
+from imagestreams.types import ImageStream
+from registry_meta.kube.request import Context
+
+UNEXPLAINED = "edited"
+"""Why a tag moved when the writer gave no reason: somebody edited the stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A tag that points to a digest."""
+
+    namespace: str
+    stream: str
+    tag: str
+
+
+def record(new: ImageStream | None, old: ImageStream | None, *, version: int, context: Context) -> None:
+    """Enter the tags that a write moved, in its transaction; `new` is None when the stream was deleted."""
+    stream = new or old
+    moves = tags.moves(old, new)
+    if stream is None or not moves:
+        return
+    meta = stream.metadata
+    known = _first_seen(meta.uid, {move.digest for move in moves if move.digest})
+    TagEvent.objects.bulk_create(
+        TagEvent(
+            namespace=meta.namespace,
+            stream=meta.name,
+            stream_uid=meta.uid,
+            tag=move.tag,
+            digest=move.digest,
+            reference=move.reference,
+            previous_digest=move.previous_digest,
+            previous_reference=move.previous_reference,
+            first_seen=known.get(move.digest, context.now),
+            moved_at=context.now,
+            actor=context.actor.username,
+            reason=context.reason or UNEXPLAINED,
+            version=version,
+            generation=_generation(new, move.tag),
+        )
+        for move in moves
+    )
+
+
+def _first_seen(stream_uid: str, digests: Iterable[str]) -> dict[str, datetime]:
+    """Return since when a stream has known each of these digests; new ones are missing."""
+    events = TagEvent.objects.filter(digest__in=list(digests), stream_uid=stream_uid)
+    return dict(events.values_list("digest").annotate(Min("first_seen")))
+
+
+def _generation(stream: ImageStream | None, tag: str) -> int:
+    newest = tags.latest(stream, tag) if stream is not None else None
+    return newest.generation if newest is not None else 0
+
+
+def history(namespace: str, stream: str, tag: str, *, limit: int = 100) -> list[TagEvent]:
+    """Return the moves of a tag, newest first; those of an earlier stream of the same name are among them."""
+    events = TagEvent.objects.filter(namespace=namespace, stream=stream, tag=tag)
+    return list(events.order_by("-version")[:limit])
+
+
+def at(namespace: str, stream: str, tag: str, moment: datetime) -> TagEvent | None:
+    """Return the move that a tag stood at in a moment, or None when it pointed nowhere then."""
+    events = TagEvent.objects.filter(namespace=namespace, stream=stream, tag=tag, moved_at__lte=moment)
+    event = events.order_by("-version").first()
+    return event if event is not None and (event.digest or event.reference) else None
+
+
+def uses(digest: str) -> list[Use]:
+    """Return the tags that point to a digest now, by namespace, stream and tag."""
+    later = TagEvent.objects.filter(
+        namespace=OuterRef("namespace"), stream=OuterRef("stream"), tag=OuterRef("tag"), version__gt=OuterRef("version")
+    )
+    events = TagEvent.objects.filter(~Exists(later), digest=digest).order_by("namespace", "stream", "tag")
+    return [Use(*place) for place in events.values_list("namespace", "stream", "tag")]

@@ -1,0 +1,146 @@
+"""The tables of the domain: the tag ledger, the imports that are due, and the triggers' deliveries."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+# Digests of every algorithm in use fit; names have the length that the machinery gives them.
+DIGEST = 200
+NAMESPACE = 253
+NAME = 600
+
+
+class TagEvent(models.Model):
+    """One move of a tag, written in the transaction of the change and never rewritten: the tag ledger.
+
+    `digest` and `reference` are both empty when the tag was removed, the previous ones when it was new; a tag that is
+    only a reference has no digest. `first_seen` is when the stream first had this digest; `version` is the
+    resourceVersion that the move gave to the stream, and `generation` the one that the move fulfils.
+    """
+
+    namespace = models.CharField(max_length=NAMESPACE)
+    stream = models.CharField(max_length=NAME)
+    stream_uid = models.CharField(max_length=36)
+    tag = models.CharField(max_length=NAME)
+    digest = models.CharField(max_length=DIGEST, default="")
+    reference = models.TextField(default="")
+    previous_digest = models.CharField(max_length=DIGEST, default="")
+    previous_reference = models.TextField(default="")
+    first_seen = models.DateTimeField()
+    moved_at = models.DateTimeField()
+    actor = models.CharField(max_length=NAME, default="")
+    reason = models.CharField(max_length=200, default="")
+    version = models.BigIntegerField()
+    generation = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "imagestreams_tag_event"
+        constraints = [
+            models.UniqueConstraint(fields=["version", "tag"], name="tag_event_move"),
+        ]
+        indexes = [
+            models.Index(fields=["namespace", "stream", "tag", "version"], name="tag_event_history"),
+            models.Index(fields=["digest", "stream_uid"], name="tag_event_digest"),
+        ]
+
+
+class DueImport(models.Model):
+    """An import that is to be done: one row a stream for what its spec asks, one for its schedule.
+
+    `version` is that of the newest change that asked for it. Whoever works on a row holds it until `leased_until`.
+    """
+
+    namespace = models.CharField(max_length=NAMESPACE)
+    name = models.CharField(max_length=NAME)
+    scheduled = models.BooleanField(default=False)
+    version = models.BigIntegerField()
+    due_at = models.DateTimeField()
+    attempts = models.IntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "imagestreams_due_import"
+        constraints = [
+            models.UniqueConstraint(fields=["namespace", "name", "scheduled"], name="due_import_stream"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="due_import_time"),
+        ]
+
+
+class Subscription(models.Model):
+    """What an ImageTrigger listens to, kept in the transactions that write the trigger.
+
+    Moves up to the version `since` are none of its business; those up to `resumed` came while it was paused. Whether
+    it can tell is to be looked at when `changed`, the version of its spec or its Secret, is ahead of `checked`.
+    """
+
+    trigger_uid = models.CharField(max_length=36, primary_key=True)
+    namespace = models.CharField(max_length=NAMESPACE)
+    name = models.CharField(max_length=NAME)
+    from_namespace = models.CharField(max_length=NAMESPACE)
+    stream = models.CharField(max_length=NAME)
+    tag = models.CharField(max_length=NAME)
+    secret = models.CharField(max_length=NAME, default="")
+    paused = models.BooleanField(default=False)
+    since = models.BigIntegerField()
+    resumed = models.BigIntegerField(default=0)
+    changed = models.BigIntegerField()
+    checked = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "imagestreams_subscription"
+        indexes = [
+            models.Index(fields=["from_namespace", "stream", "tag"], name="subscription_source"),
+            models.Index(fields=["namespace", "secret"], name="subscription_secret"),
+            models.Index(fields=["changed"], name="subscription_unchecked", condition=Q(changed__gt=F("checked"))),
+        ]
+
+
+class Delivery(models.Model):
+    """One event for one trigger: what is told, and how far the telling has come.
+
+    A row is `held` while later moves may still replace what it tells, because its trigger is paused. `waiting_since`
+    is from when its 24 hours count, and whoever works on it holds it until `leased_until`.
+    """
+
+    class State(models.TextChoices):
+        """Where a delivery stands; all but the first are final."""
+
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        GIVEN_UP = "given up"
+        SKIPPED = "skipped"
+
+    trigger_uid = models.CharField(max_length=36)
+    version = models.BigIntegerField()
+    namespace = models.CharField(max_length=NAMESPACE)
+    stream = models.CharField(max_length=NAME)
+    tag = models.CharField(max_length=NAME)
+    digest = models.CharField(max_length=DIGEST, default="")
+    reference = models.TextField(default="")
+    previous_digest = models.CharField(max_length=DIGEST, default="")
+    previous_reference = models.TextField(default="")
+    reason = models.CharField(max_length=200, default="")
+    actor = models.CharField(max_length=NAME, default="")
+    moved_at = models.DateTimeField()
+    held = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    attempts = models.IntegerField(default=0)
+    waiting_since = models.DateTimeField()
+    due_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=300, default="")
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "imagestreams_delivery"
+        constraints = [
+            models.UniqueConstraint(fields=["trigger_uid", "version"], name="delivery_once"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="delivery_pending", condition=Q(state="pending")),
+            models.Index(fields=["trigger_uid", "version"], name="delivery_queue", condition=Q(state="pending")),
+            models.Index(fields=["finished_at"], name="delivery_age"),
+        ]
