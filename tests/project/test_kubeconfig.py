@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import yaml
-from kubernetes.config.kube_config import KubeConfigLoader
+from kubernetes.config import kube_config
 
 from registry_meta import kubeconfig
+
+client: Any = kube_config  # it has no types
 
 
 def test_a_client_reads_server_token_and_authority() -> None:
     text = kubeconfig.render(server="https://127.0.0.1:8443", token="t0ken", authority=b"PEM")
 
-    loader = KubeConfigLoader(yaml.safe_load(text))
+    loader = client.KubeConfigLoader(yaml.safe_load(text))
 
     cluster = loader.current_context["context"]
     assert cluster == {"cluster": "registry-meta", "user": "admin", "namespace": "default"}
