@@ -1,0 +1,76 @@
+"""The pools of connections below the client: TLS set up once, and every address judged when that is wanted."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from imagestreams.upstream.guard import POOLS
+
+POOLED_HOSTS = 64
+
+
+class Session(requests.Session):
+    """A session that threads may share: it keeps no cookies, reads no `.netrc`, and leaves redirects to its user."""
+
+    def __init__(self, adapter: HTTPAdapter) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.headers.clear()
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: requests would read the whole body of a redirect, however large, to prepare the next request."""
+        return
+
+
+class Adapter(HTTPAdapter):
+    """Connection pools, one for each host and trust; `verify` of a request chooses between two TLS contexts."""
+
+    def __init__(self, *, connections: int, public_only: bool, ca_bundle: Path | None) -> None:
+        self._public_only = public_only
+        self._trusting = trust(ca_bundle)
+        self._trustful = blind_trust()
+        super().__init__(pool_connections=POOLED_HOSTS, pool_maxsize=connections)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: object) -> None:
+        """Make the pools."""
+        super().init_poolmanager(connections, maxsize, block)
+        if self._public_only:
+            self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def build_connection_pool_key_attributes(  # type: ignore[override]  # the stubs know no TLS context in the key
+        self, request: requests.PreparedRequest, verify: object, cert: object = None
+    ) -> tuple[Mapping[str, object], dict[str, object]]:
+        """Return what tells pools apart: where they lead, and whether the certificate there is verified."""
+        host, _ = super().build_connection_pool_key_attributes(request, True)
+        return host, {"ssl_context": self._trusting if verify else self._trustful}
+
+    def cert_verify(self, conn: object, url: str, verify: object, cert: object) -> None:
+        """Leave the pool as it is: its TLS context says everything."""
+
+
+def trust(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Return what verifies certificates: by a bundle, else by the system's authorities, else by those of certifi."""
+    if ca_bundle is not None:
+        return ssl.create_default_context(cafile=str(ca_bundle))
+    system = ssl.get_default_verify_paths()
+    if system.cafile or (system.capath and any(Path(system.capath).iterdir())):
+        return ssl.create_default_context()
+    return ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+
+
+def blind_trust() -> ssl.SSLContext:
+    """Return what accepts every certificate, for registries that are marked insecure."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

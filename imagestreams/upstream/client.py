@@ -1,0 +1,167 @@
+"""The client of container registries: repositories with their tags, manifests and blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from imagestreams.upstream import media
+from imagestreams.upstream.answers import Answer
+from imagestreams.upstream.conversation import Conversation, Services
+from imagestreams.upstream.endpoints import Endpoints
+from imagestreams.upstream.errors import Malformed, NotFound, Rejected
+from imagestreams.upstream.failures import request_line, shown
+from imagestreams.upstream.pages import next_page, tag_names
+from imagestreams.upstream.tokens import Tokens
+from imagestreams.upstream.transport import Transport
+from imagestreams.upstream.values import Credential, Deadline, Limits, Manifest, Repository
+
+__all__ = ["Limits", "RepositoryClient", "UpstreamClient"]
+
+USER_AGENT = "registry-meta"
+TAGS_A_PAGE = 1000
+
+
+class UpstreamClient:
+    """The client of a process: threads share its connections, its tokens, and the places at each host.
+
+    Unless `allow_private`, it connects to public addresses only. `ca_bundle` is a PEM file with the authorities to
+    trust in place of the usual ones.
+    """
+
+    def __init__(
+        self, *, limits: Limits, allow_private: bool, ca_bundle: Path | None = None, user_agent: str = USER_AGENT
+    ) -> None:
+        self._limits = limits
+        self._transport = Transport(
+            limits=limits, allow_private=allow_private, ca_bundle=ca_bundle, user_agent=user_agent
+        )
+        tokens = Tokens(self._transport, limits=limits)
+        self._services = Services(self._transport, Endpoints(self._transport), tokens)
+
+    def repository(
+        self,
+        repository: Repository,
+        *,
+        credentials: Sequence[Credential | None] = (),
+        insecure: bool = False,
+        deadline: Deadline | None = None,
+    ) -> RepositoryClient:
+        """Return the client of one repository; nothing is asked yet.
+
+        The credentials are tried in order until one is accepted; None stands for none, as does an empty list.
+        `insecure` accepts any certificate, and plain http when there is no https. No call outlasts `deadline`.
+        """
+        conversation = Conversation(self._services, repository, credentials=credentials, insecure=insecure)
+        return RepositoryClient(conversation, limits=self._limits, deadline=deadline)
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._transport.close()
+
+
+class RepositoryClient:
+    """Reads one repository; threads may share it. Every method raises UpstreamError.
+
+    When several credentials are refused, the error is that of the first.
+    """
+
+    def __init__(self, conversation: Conversation, *, limits: Limits, deadline: Deadline | None = None) -> None:
+        self._conversation = conversation
+        self._limits = limits
+        self._deadline = deadline
+
+    def tags(self) -> Iterator[str]:
+        """Yield the tags as the registry lists them, page by page; each page has the time of a call of its own."""
+        answer = self._first_page()
+        seen = {answer.url}
+        for _ in range(self._limits.tag_pages):
+            yield from tag_names(answer)
+            url = next_page(answer)
+            if url is None:
+                return
+            if url in seen:
+                raise Malformed(f"{request_line('GET', url)}: the pages of tags lead back to one that was read")
+            seen.add(url)
+            answer = self._get(url, limit=self._limits.tags_page_bytes)
+        raise Malformed(
+            f"{request_line('GET', answer.url)}: there are more than {self._limits.tag_pages} pages of tags"
+        )
+
+    def manifest(self, reference: str) -> Manifest:
+        """Return the manifest of a tag or digest; its own digest is computed from what came, never believed."""
+        answer = self._get(_manifest(reference), limit=self._limits.manifest_bytes, accept=media.ACCEPT)
+        kind = media.media_type(answer.headers.get("Content-Type") or "")
+        addressed = media.addressed_bytes(kind, answer.body)
+        if media.is_digest(reference):
+            media.verify(reference, addressed, what="manifest")
+        return Manifest(media.digest(addressed), kind, answer.body)
+
+    def head(self, reference: str) -> str | None:
+        """Return the digest that the registry gives for a tag, or None when it gives none.
+
+        It is a hint that costs no pull: nothing was verified. A 404 has no body, so it counts as MANIFEST_UNKNOWN.
+        """
+        try:
+            answer = self._ask("HEAD", _manifest(reference), accept=media.ACCEPT)
+        except NotFound as error:
+            raise NotFound("manifest unknown: manifest unknown", codes=["MANIFEST_UNKNOWN"], status=404) from error
+        except Rejected as error:
+            if error.status == 405:
+                return None
+            raise
+        return answer.headers.get("Docker-Content-Digest") or None
+
+    def blob(self, digest: str, *, limit: int) -> bytes:
+        """Return a blob of at most `limit` bytes, such as a configuration."""
+        media.check_digest(digest)
+        with _unknown_blob():
+            body = self._get(f"blobs/{digest}", limit=limit).body
+        media.verify(digest, body, what="blob")
+        return body
+
+    def blob_size(self, digest: str) -> int:
+        """Return the number of bytes of a blob, as the registry says."""
+        media.check_digest(digest)
+        with _unknown_blob():
+            answer = self._ask("HEAD", f"blobs/{digest}")
+        length = answer.headers.get("Content-Length") or ""
+        if not (length.isascii() and length.isdigit()):
+            raise Malformed(f"missing content-length header for request: {shown(answer.url)}")
+        return int(length)
+
+    def _first_page(self) -> Answer:
+        """Return the first page of tags, a large one if the registry allows that."""
+        limit = self._limits.tags_page_bytes
+        try:
+            return self._get(f"tags/list?n={TAGS_A_PAGE}", limit=limit)
+        except Rejected as error:
+            if error.status != 400 and "PAGINATION_NUMBER_INVALID" not in error.codes:
+                raise
+            return self._get("tags/list", limit=limit)
+
+    def _get(self, where: str, *, limit: int, accept: str = "application/json") -> Answer:
+        return self._ask("GET", where, limit=limit, accept=accept)
+
+    def _ask(self, method: str, where: str, *, limit: int = 0, accept: str = "*/*") -> Answer:
+        deadline = Deadline(self._limits.total_seconds, within=self._deadline)
+        return self._conversation.ask(method, where, deadline=deadline, limit=limit, headers={"Accept": accept})
+
+
+def _manifest(reference: str) -> str:
+    """Return the path of a manifest; raises Malformed for a digest that is none."""
+    if media.is_digest(reference):
+        media.check_digest(reference)
+        return f"manifests/{reference}"
+    return f"manifests/{quote(reference, safe='')}"
+
+
+@contextmanager
+def _unknown_blob() -> Iterator[None]:
+    """Tell of a blob that is not there in the words of all clients, whatever the registry says."""
+    try:
+        yield
+    except NotFound as error:
+        raise NotFound("unknown blob", codes=["BLOB_UNKNOWN"], status=error.status) from error

@@ -1,0 +1,174 @@
+"""One HTTP request to a server out there: within its limits, over redirects, and never with a secret too many."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.utils import get_environ_proxies
+
+from imagestreams.upstream import guard
+from imagestreams.upstream.adapter import Adapter, Session
+from imagestreams.upstream.answers import Answer
+from imagestreams.upstream.errors import Malformed, Refused, Unreachable
+from imagestreams.upstream.failures import failure_of, request_line, shown
+from imagestreams.upstream.values import Deadline, Limits
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MOST_REDIRECTS = 10
+ERROR_BYTES = 64 * 1024
+CHUNK_BYTES = 64 * 1024
+
+Origin = tuple[str, str, int | None]
+
+
+def origin(url: str) -> Origin:
+    """Return scheme, host and port of a URL; raises Malformed."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Malformed(f"{shown(url)}: the URL is malformed") from error
+    default = {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, (parts.hostname or "").lower(), port or default
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: what to ask, until when, and how many bytes the answer may have.
+
+    `insecure` accepts any certificate and plain http. `form` makes it a POST, which follows no redirects.
+    """
+
+    method: str
+    url: str
+    deadline: Deadline
+    limit: int
+    insecure: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    authorization: str = field(default="", repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+class Transport:
+    """Sends requests for all threads of a process, at most `limits.per_host` at a time to one host."""
+
+    def __init__(self, *, limits: Limits, allow_private: bool, ca_bundle: Path | None, user_agent: str) -> None:
+        self._limits = limits
+        self._allow_private = allow_private
+        self._user_agent = user_agent
+        adapter = Adapter(connections=limits.per_host, public_only=not allow_private, ca_bundle=ca_bundle)
+        self._session = Session(adapter)
+        self._lock = threading.Lock()
+        self._slots: dict[str, threading.BoundedSemaphore] = defaultdict(
+            lambda: threading.BoundedSemaphore(limits.per_host)
+        )
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._session.close()
+
+    def send(self, call: Call) -> Answer:
+        """Return the answer to a request, whatever its status; raises UpstreamError when there is none.
+
+        The authorization goes to the first server only: a redirect to another scheme, host or port drops it.
+        """
+        url, authorization = call.url, call.authorization
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = self._send_once(call, url, authorization)
+            if answer.status not in REDIRECTS or call.form is not None:
+                return answer
+            url = _redirected(call, answer)
+            if origin(url) != origin(call.url):
+                authorization = ""
+        raise Malformed(f"{request_line(call.method, url)}: stopped after {MOST_REDIRECTS} redirects")
+
+    def _send_once(self, call: Call, url: str, authorization: str) -> Answer:
+        headers = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **call.headers}
+        if authorization:
+            headers["Authorization"] = authorization
+        with self._slot(call, url):
+            try:
+                return self._exchange(call, url, headers)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+                # Not chained: what the libraries say may hold a signed URL or a header.
+                raise failure_of(error, method=call.method, url=url) from None
+
+    @contextmanager
+    def _slot(self, call: Call, url: str) -> Iterator[None]:
+        """Hold one of the places at a host; raises Unreachable when none gets free in time."""
+        with self._lock:
+            slot = self._slots[urlsplit(url).netloc]
+        if not slot.acquire(timeout=call.deadline.remaining()):
+            raise Unreachable(f"{request_line(call.method, url)}: too many requests to the registry are waiting")
+        try:
+            yield
+        finally:
+            slot.release()
+
+    def _exchange(self, call: Call, url: str, headers: Mapping[str, str]) -> Answer:
+        remaining = call.deadline.remaining()
+        if not remaining:
+            raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded")
+        proxies = get_environ_proxies(url)
+        if proxies and not self._allow_private:
+            _, host, port = origin(url)
+            guard.check(host, port or 443)
+        response = self._session.request(
+            call.method,
+            url,
+            headers=headers,
+            data=call.form,
+            proxies=proxies,
+            verify=not call.insecure,
+            allow_redirects=False,
+            stream=True,
+            timeout=(min(self._limits.connect_seconds, remaining), min(self._limits.read_seconds, remaining)),
+        )
+        with response:
+            raw: urllib3.HTTPResponse = response.raw
+            return Answer(url, raw.status, raw.reason or "", raw.headers, _read(call, url, raw))
+
+
+def _redirected(call: Call, answer: Answer) -> str:
+    """Return where a redirect leads; raises Malformed, or Refused when it gives up encryption."""
+    where = answer.headers.get("Location")
+    if not where:
+        raise Malformed(f"{request_line(call.method, answer.url)}: {answer.status} response missing Location header")
+    url = urldefrag(urljoin(answer.url, where)).url
+    check_scheme(url, base=answer.url, insecure=call.insecure)
+    return url
+
+
+def check_scheme(url: str, *, base: str, insecure: bool) -> None:
+    """Raise unless a URL that a server named may be followed: http only from http, or when insecure."""
+    scheme, host, _ = origin(url)
+    if scheme not in ("http", "https") or not host:
+        raise Malformed(f"{shown(base)} leads to {shown(url)}, which is no HTTP URL")
+    if scheme == "http" and origin(base)[0] == "https" and not insecure:
+        raise Refused(f"{shown(base)} leads to {shown(url)}, which is not encrypted")
+
+
+def _read(call: Call, url: str, raw: urllib3.HTTPResponse) -> bytes:
+    """Return the body of an answer; one without success is cut, one with success that is too large is an error."""
+    is_success = 200 <= raw.status < 300
+    limit = call.limit if is_success else ERROR_BYTES
+    body = bytearray()
+    while len(body) <= limit:
+        if not call.deadline.remaining():
+            raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded while reading body")
+        # read1 returns what is there, so that a server which drips bytes cannot outlast the deadline.
+        chunk = raw.read1(min(CHUNK_BYTES, limit + 1 - len(body)), decode_content=True)
+        if not chunk:
+            return bytes(body)
+        body += chunk
+    if is_success:
+        raise Malformed(f"{request_line(call.method, url)}: the answer is larger than {limit} bytes")
+    return bytes(body[:limit])
