@@ -6,10 +6,18 @@ from celery import Celery
 
 from registry_meta import environment, spool
 
-SCHEDULE: dict[str, tuple[str, float]] = {}
+SCHEDULE: dict[str, tuple[str, float]] = {
+    "imports": ("imagestreams.imports.tasks.sweep", 2.0),
+    "deliveries": ("imagestreams.triggers.tasks.sweep", 2.0),
+    "namespaces": ("authz.tasks.sweep_namespaces", 5.0),
+    "events": ("authz.tasks.sweep_events", 60.0),
+    "roles": ("authz.tasks.settle_roles", 60.0),
+    "tokens": ("authz.tasks.sweep_tokens", 3600.0),
+    "changes": ("registry_meta.kube.tasks.compact", 60.0),
+}
 """What the clock does: a name → (the task's name, the seconds between two runs)."""
 
-TASK_MODULES = ["imagestreams.imports", "imagestreams.triggers", "registry_meta.kube"]
+TASK_MODULES = ["authz", "imagestreams.imports", "imagestreams.triggers", "registry_meta.kube"]
 """The packages whose `tasks` module, where there is one, holds tasks."""
 
 REDIS_OPTIONS: dict[str, object] = {
@@ -68,6 +76,7 @@ def make_app(settings: environment.Environment) -> Celery:
         worker_redirect_stdouts=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
     )
+    app.set_default()  # for all threads; what Celery calls current is so for one
     app.autodiscover_tasks(TASK_MODULES)
     return app
 

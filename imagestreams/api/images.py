@@ -33,7 +33,7 @@ class ImageStrategy(Strategy[Image]):
 
     def default(self, obj: Image) -> None:
         """Name the schema of the embedded metadata."""
-        obj.docker_image_metadata_version = obj.docker_image_metadata_version or "1.0"
+        manifests.default_image(obj)
 
     def prepare_create(self, obj: Image, *, context: Context) -> None:
         """Read metadata, layers and members from the manifest."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from imagestreams import tags, validation
+from imagestreams import manifests, tags, validation
 from imagestreams.api import images
 from imagestreams.api.imagestreams import IMAGE_STREAMS, STATUS
 from imagestreams.api.tagwrites import read_stream
@@ -66,7 +66,7 @@ class ImageStreamMappingStorage:
 def _prepare(obj: ImageStreamMapping, *, context: Context) -> None:
     image = obj.image
     image.signatures = None
-    image.docker_image_metadata_version = image.docker_image_metadata_version or "1.0"
+    manifests.default_image(image)
     hosts = registry_hosts()
     if not image.docker_image_reference and hosts.internal:
         place = f"{hosts.internal}/{context.namespace}/{obj.metadata.name}"
