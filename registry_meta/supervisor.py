@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -43,6 +44,7 @@ LAST_DELAY: Final = 10.0
 MOST_DEATHS: Final = 5  # within WINDOW; then the server gives up
 WINDOW: Final = 60.0
 CERTIFICATE_LOOK: Final = 60.0  # seconds between two looks whether the certificate's file changed
+OPEN_FILES: Final = 65_536
 RENEWAL: Final = 86_400.0  # seconds between two runs of the renewal
 
 
@@ -201,6 +203,14 @@ def command() -> tuple[str, ...]:
     return (sys.executable, "-m", __name__)
 
 
+def raise_open_files() -> None:
+    """Let the processes open as many files as the system allows: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _certificate(environment: Environment) -> Path:
     return environment.tls_cert or environment.data_dir / "tls" / "server.crt"
 
@@ -227,6 +237,7 @@ def main() -> int:
     except SettingError as error:
         _say(f"error: {error}")
         return 2
+    raise_open_files()
     line = f"Registry Meta is ready at {environment.server_url}"
     kubeconfig = environment.data_dir / "admin.kubeconfig"
     if kubeconfig.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -114,6 +115,13 @@ def test_old_versions_of_tls_are_refused(served: Server) -> None:
 
 def test_all_processes_together_are_small(served: Server) -> None:
     assert sum(memory(pid) for pid in served.family()) < 400 * 1024 * 1024
+
+
+def test_many_connections_may_be_open(served: Server) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = {resource.prlimit(info.pid, resource.RLIMIT_NOFILE)[0] for info in role(served, "web")}
+
+    assert limits == {65_536 if hard == resource.RLIM_INFINITY else min(65_536, hard)} or min(limits) > 65_536
 
 
 def test_a_second_server_on_the_same_data_is_refused(served: Server) -> None:
