@@ -1,0 +1,182 @@
+"""The roles and bindings of the whole server in memory, found by who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from authz.rules import (
+    ALLOWED,
+    DENIED,
+    GROUP,
+    MASTERS,
+    Attributes,
+    Decision,
+    Permissions,
+    PolicyRule,
+    RoleRef,
+    Subject,
+    account_username,
+    places,
+)
+from registry_meta.kube.request import Actor
+
+ROLES = f"roles.{GROUP}"
+CLUSTER_ROLES = f"clusterroles.{GROUP}"
+ROLE_BINDINGS = f"rolebindings.{GROUP}"
+CLUSTER_ROLE_BINDINGS = f"clusterrolebindings.{GROUP}"
+KEYS = (ROLES, CLUSTER_ROLES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
+"""The kinds that make up the policy, by the keys of their storage."""
+
+
+class _Role(msgspec.Struct):
+    rules: list[PolicyRule] | None = None
+
+
+class _Binding(msgspec.Struct, rename="camel"):
+    role_ref: RoleRef
+    subjects: list[Subject] | None = None
+
+
+ROLE_DECODER = msgspec.json.Decoder(_Role)
+BINDING_DECODER = msgspec.json.Decoder(_Binding)
+
+Holder = tuple[str, str]
+"""Who holds a grant: ("User", name) or ("Group", name); a service account is a user."""
+
+Place = tuple[str, str]
+"""Namespace and name; the namespace of what concerns the whole cluster is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role given to a holder by a binding, with the words for a permission that comes of it."""
+
+    binding: str
+    role: Place
+    reason: str
+
+    @property
+    def missing(self) -> str:
+        """The words for a role that does not exist."""
+        kind = "role" if self.role[0] else "clusterrole"
+        return f'{kind}.{GROUP} "{self.role[1]}" not found'
+
+
+class Grants:
+    """Roles and bindings, indexed; `version` is the change up to which they are known.
+
+    One thread at a time may `put`; any number may ask meanwhile, since buckets are replaced and never changed.
+    """
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self._roles: dict[Place, Permissions] = {}
+        self._buckets: dict[str, dict[Holder, tuple[Grant, ...]]] = {}
+        self._holders: dict[Place, set[Holder]] = {}
+
+    def put(self, key: str, namespace: str, name: str, document: str | None) -> None:
+        """Take in a role or binding as it now is; None when it is gone."""
+        if key in (ROLES, CLUSTER_ROLES):
+            if document is None:
+                self._roles.pop((namespace, name), None)
+            else:
+                self._roles[namespace, name] = Permissions(ROLE_DECODER.decode(document).rules or ())
+            return
+        granted = {} if document is None else _grants(namespace, name, BINDING_DECODER.decode(document))
+        self._replace((namespace, name), granted)
+
+    def _replace(self, place: Place, granted: dict[Holder, Grant]) -> None:
+        namespace, name = place
+        buckets = self._buckets.setdefault(namespace, {})
+        for holder in self._holders.pop(place, set()) | set(granted):
+            kept = [grant for grant in buckets.get(holder, ()) if grant.binding != name]
+            if holder in granted:
+                kept.append(granted[holder])
+            buckets[holder] = tuple(kept)
+        if granted:
+            self._holders[place] = set(granted)
+
+    def decide(self, actor: Actor, asked: Attributes) -> Decision:
+        """Return whether an actor may do something, and why."""
+        if MASTERS in actor.groups:
+            return ALLOWED
+        missing: list[str] = []
+        where = places(asked)
+        for grant in self._of(actor, asked.namespace):
+            role = self._roles.get(grant.role)
+            if role is None:
+                missing.append(grant.missing)
+            elif role.allow(asked, where):
+                return Decision(True, grant.reason)
+        if not missing:
+            return DENIED
+        texts = list(dict.fromkeys(missing))
+        return Decision(False, f"RBAC: {texts[0]}" if len(texts) == 1 else f"RBAC: [{', '.join(texts)}]")
+
+    def rules(self, actor: Actor, namespace: str) -> list[PolicyRule]:
+        """Return the rules that an actor holds in a namespace, or with an empty one in the whole cluster.
+
+        Paths count only where a binding for the whole cluster gives them.
+        """
+        found = [rule for grant in self._of(actor, "") for rule in self._rules_of(grant)]
+        if namespace:
+            local = (rule for grant in self._bound(actor, namespace) for rule in self._rules_of(grant))
+            found += [rule for rule in local if not rule.non_resource_urls]
+        return found
+
+    def role(self, namespace: str, name: str) -> tuple[PolicyRule, ...] | None:
+        """Return the rules of a role, or with an empty namespace of a cluster role; None when there is none."""
+        role = self._roles.get((namespace, name))
+        return None if role is None else role.rules
+
+    def _rules_of(self, grant: Grant) -> tuple[PolicyRule, ...]:
+        return self.role(*grant.role) or ()
+
+    def _of(self, actor: Actor, namespace: str) -> Iterator[Grant]:
+        yield from self._bound(actor, "")
+        if namespace:
+            yield from self._bound(actor, namespace)
+
+    def _bound(self, actor: Actor, namespace: str) -> Iterator[Grant]:
+        buckets = self._buckets.get(namespace)
+        if not buckets:
+            return
+        yield from buckets.get(("User", actor.username), ())
+        for group in actor.groups:
+            yield from buckets.get(("Group", group), ())
+
+
+def _grants(namespace: str, name: str, binding: _Binding) -> dict[Holder, Grant]:
+    """Return what a binding gives to whom; a subject that is named twice counts once."""
+    kind = "RoleBinding" if namespace else "ClusterRoleBinding"
+    shown = f"{name}/{namespace}" if namespace else name
+    reference = binding.role_ref
+    role = (namespace if reference.kind == "Role" else "", reference.name)
+    granted: dict[Holder, Grant] = {}
+    for subject in binding.subjects or ():
+        holder, words = _holder(subject, namespace)
+        reason = f'RBAC: allowed by {kind} "{shown}" of {reference.kind} "{reference.name}" to {subject.kind} "{words}"'
+        granted.setdefault(holder, Grant(name, role, reason))
+    return granted
+
+
+def _holder(subject: Subject, namespace: str) -> tuple[Holder, str]:
+    if subject.kind != "ServiceAccount":
+        return (subject.kind, subject.name), subject.name
+    home = subject.namespace or namespace
+    return ("User", account_username(home, subject.name)), f"{subject.name}/{home}"
+
+
+Row = tuple[str, str, str, str | None]
+"""The key of a kind, a namespace, a name and the document, None when it is gone."""
+
+
+def grants(version: int, rows: Iterable[Row]) -> Grants:
+    """Return the index of roles and bindings."""
+    index = Grants(version)
+    for row in rows:
+        index.put(*row)
+    return index

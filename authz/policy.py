@@ -1,0 +1,106 @@
+"""The policy in force: read once into memory, and kept current by one look at the counters for each request."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from django.db import connection
+
+from authz.grants import KEYS, Grants, grants
+from authz.rules import Attributes, Decision
+from registry_meta.kube import changes
+from registry_meta.kube.models import Change
+from registry_meta.kube.request import Actor
+
+MARK = "policy"
+"""The counter that moves with every role and binding."""
+
+COUNTERS = "SELECT name, value FROM kube_counter WHERE name IN ('policy', 'tokens')"
+_KINDS = ", ".join(f"'{key}'" for key in KEYS)
+EVERYTHING = f"SELECT resource, namespace, name, document FROM kube_object WHERE resource IN ({_KINDS})"  # noqa: S608
+SINCE = (
+    "SELECT version, type, resource, namespace, name, document FROM kube_change"  # noqa: S608  # keys of our own
+    f" WHERE version > %s AND resource IN ({_KINDS}) ORDER BY version"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How far roles and bindings, and tokens, have moved: what is remembered of older states no longer counts."""
+
+    policy: int
+    tokens: int
+
+
+def freshness() -> Freshness:
+    """Return the counters, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTERS)
+        values = dict(cursor.fetchall())
+    return Freshness(int(values.get("policy", 0)), int(values.get("tokens", 0)))
+
+
+class Memory:
+    """The roles and bindings that this process knows, shared by its threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: Grants | None = None
+
+    def at(self, version: int) -> Grants:
+        """Return what is in force at a version of the policy or later."""
+        known = self._known
+        if known is not None and known.version == version:
+            return known
+        if connection.in_atomic_block:
+            # What this transaction has written may be rolled back, and must not be remembered.
+            return _read(version)
+        with self._lock:
+            self._known = self._advanced(self._known)
+            return self._known
+
+    def _advanced(self, known: Grants | None) -> Grants:
+        # Another thread may have been faster, and a restored database may have gone back.
+        version = freshness().policy
+        if known is None or version < known.version:
+            return _read(version)
+        return known if version == known.version or _follow(known, version) else _read(version)
+
+    def forget(self) -> None:
+        """Read everything anew at the next question."""
+        with self._lock:
+            self._known = None
+
+
+memory = Memory()
+
+
+def current(seen: Freshness | None = None) -> Grants:
+    """Return the policy in force; `seen` spares the look at the counters to those who have just had it."""
+    return memory.at((seen or freshness()).policy)
+
+
+def decide(actor: Actor, asked: Attributes) -> Decision:
+    """Return whether an actor may do something now, and why."""
+    return current().decide(actor, asked)
+
+
+def _read(version: int) -> Grants:
+    with connection.cursor() as cursor:
+        cursor.execute(EVERYTHING)
+        return grants(version, cursor.fetchall())
+
+
+def _follow(known: Grants, version: int) -> bool:
+    """Take in the changes up to a version; return False when some of them are no longer in the log."""
+    with connection.cursor() as cursor:
+        cursor.execute(SINCE, [known.version])
+        rows = cursor.fetchall()
+    # The mark moves before rows are dropped, so it is read after them.
+    if changes.newest("compacted") > known.version:
+        return False
+    for _, kind, key, namespace, name, document in rows:
+        known.put(key, namespace, name, None if kind == Change.DELETED else document)
+    known.version = max(version, rows[-1][0] if rows else 0)
+    return True

@@ -1,0 +1,49 @@
+"""What this application adds to the server: its kinds, its admission, and what wakes its workers."""
+
+from __future__ import annotations
+
+from authz import tasks
+from authz.admission import namespace_exists
+from authz.api.accessreviews import (
+    LOCAL_SUBJECT_ACCESS_REVIEWS,
+    SELF_SUBJECT_ACCESS_REVIEWS,
+    SUBJECT_ACCESS_REVIEWS,
+)
+from authz.api.clusterrolebindings import CLUSTER_ROLE_BINDINGS
+from authz.api.clusterroles import CLUSTER_ROLES
+from authz.api.events import EVENTS
+from authz.api.namespaces import NAMESPACES
+from authz.api.rolebindings import ROLE_BINDINGS
+from authz.api.roles import ROLES
+from authz.api.rulesreviews import SELF_SUBJECT_RULES_REVIEWS
+from authz.api.secrets import SECRETS
+from authz.api.serviceaccounts import SERVICE_ACCOUNTS
+from authz.api.subjectreviews import SELF_SUBJECT_REVIEWS
+from authz.api.tokenreviews import TOKEN_REVIEWS
+from registry_meta.kube.catalog import catalog
+from registry_meta.kube.hints import bell
+from registry_meta.kube.strategy import ADMISSIONS
+
+KINDS = (
+    NAMESPACES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    EVENTS,
+    ROLES,
+    ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
+    SELF_SUBJECT_ACCESS_REVIEWS,
+    SUBJECT_ACCESS_REVIEWS,
+    LOCAL_SUBJECT_ACCESS_REVIEWS,
+    SELF_SUBJECT_RULES_REVIEWS,
+    SELF_SUBJECT_REVIEWS,
+    TOKEN_REVIEWS,
+)
+
+
+def register() -> None:
+    """Fill the catalog, guard creations, and wake the workers when namespaces change."""
+    catalog.register(*KINDS)
+    ADMISSIONS.append(namespace_exists)
+    bell.on(NAMESPACES.key, tasks.sweep_namespaces)

@@ -1,0 +1,38 @@
+"""What workers do for namespaces, events, roles and tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+
+from authz import aggregation, lifecycle, tokens
+from authz.api import events
+from authz.api.clusterroles import CLUSTER_ROLES
+from registry_meta.kube import meta
+
+
+@shared_task
+def sweep_namespaces() -> None:
+    """Finish the namespaces that are going, and furnish those that lack something; hinted, and every few seconds."""
+    lifecycle.sweep(meta.now())
+
+
+@shared_task
+def sweep_events() -> None:
+    """Drop the events whose time is over; every minute."""
+    now = meta.now()
+    events.sweep(now - timedelta(seconds=settings.ENVIRONMENT.event_ttl), now=now)
+
+
+@shared_task
+def settle_roles() -> None:
+    """Bring cluster roles that are sums up to date, in case a process died before it did; every minute."""
+    aggregation.settle(CLUSTER_ROLES, CLUSTER_ROLES.storage.strategy, now=meta.now())
+
+
+@shared_task
+def sweep_tokens() -> None:
+    """Drop the tokens that ended long ago; every hour."""
+    tokens.sweep(meta.now())
