@@ -11,6 +11,8 @@ from typing import TypeAlias
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, connections
 
+from authz import bootstrap
+from imagestreams import startup as images
 from registry_meta import certificates, kubeconfig
 from registry_meta.environment import Environment
 from registry_meta.keys import make_private_directory, write_private
@@ -23,13 +25,13 @@ LOCK = 0x7265676D657461
 
 Hook: TypeAlias = Callable[[], None]
 
-HOOKS: list[Hook] = []
+HOOKS: list[Hook] = [bootstrap.begin, images.begin]
 """What the apps do at each start, after the migrations, in this order."""
 
 Administrator: TypeAlias = Callable[[str], str]
 """Given the administrator's token that was kept (or ""), returns one that is valid: the same, or a new one."""
 
-ADMINISTRATOR: list[Administrator] = []
+ADMINISTRATOR: list[Administrator] = [bootstrap.administrator]
 """At most one: where the administrator's token comes from."""
 
 
