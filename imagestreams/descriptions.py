@@ -1,10 +1,11 @@
-"""What each field of the image group means, in words for `kubectl explain`."""
+"""What each field of images, streams and triggers means, in words for `kubectl explain`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from imagestreams import types
+from imagestreams.api import imagetrigger
 
 POLICIES = {
     "importPolicy": "How the image is imported.",
@@ -218,4 +219,39 @@ CONFIGURATIONS: Mapping[type, Mapping[str, str]] = {
     },
 }
 
-DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**STREAMS, **IMPORTS, **IMAGES, **CONFIGURATIONS}
+TRIGGERS: Mapping[type, Mapping[str, str]] = {
+    imagetrigger.TriggerSource: {
+        "kind": "Always ImageStreamTag.",
+        "name": "The tag, as stream:tag.",
+        "namespace": "The namespace of the stream; without one, that of the trigger.",
+    },
+    imagetrigger.SecretKeyReference: {"key": "The key.", "name": "The name of the Secret."},
+    imagetrigger.Webhook: {
+        "headers": "Headers that are sent along.",
+        "secretRef": "The key that events are signed with.",
+        "url": "Where events are posted to.",
+    },
+    imagetrigger.ImageTriggerSpec: {
+        "from": "The tag that is listened to.",
+        "paused": "Whether nothing is told for now.",
+        "webhook": "Where events are posted to.",
+    },
+    imagetrigger.LastTriggered: {
+        "image": "The digest of the image.",
+        "reference": "The pull spec of the image.",
+        "resourceVersion": "The version at which the tag moved.",
+        "time": "When the consumer accepted it.",
+    },
+    imagetrigger.Condition: {
+        **FINDING,
+        "observedGeneration": "The generation of the trigger that this is about.",
+        "type": "What this is about: Ready or Delivered.",
+    },
+    imagetrigger.ImageTriggerStatus: {
+        "conditions": "Whether the trigger can tell, and whether it was heard.",
+        "lastTriggered": "What the consumer was told last.",
+        "observedGeneration": "The generation of the trigger that the rest is about.",
+    },
+}
+
+DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**STREAMS, **IMPORTS, **IMAGES, **CONFIGURATIONS, **TRIGGERS}

@@ -30,8 +30,7 @@ def version_3(resources: Iterable[Resource], definitions: Definitions) -> Docume
         item[operation.method] = _operation_3(operation)
         if operation.place:
             item["parameters"] = [_parameter_3(parameter) for parameter in operation.place]
-    needed = {*references(paths), *chain.from_iterable(map(_own, chosen))}
-    schemas = definitions.reachable(needed & definitions.schemas.keys())
+    schemas = _needed(chosen, paths, definitions)
     return _referring(
         {
             "openapi": "3.0.0",
@@ -62,10 +61,15 @@ def version_2(resources: Iterable[Resource], definitions: Definitions) -> Docume
             "swagger": "2.0",
             "info": INFO,
             "paths": dict(sorted(paths.items())),
-            "definitions": dict(sorted(definitions.schemas.items())),
+            "definitions": _needed(chosen, paths, definitions),
         },
         "#/definitions/",
     )
+
+
+def _needed(resources: Iterable[Resource], paths: Document, definitions: Definitions) -> dict[str, Schema]:
+    """Return the definitions of some kinds and of all that is said at their paths, with what those need."""
+    return definitions.reachable({*references(paths), *chain.from_iterable(map(_own, resources))})
 
 
 def _own(resource: Resource) -> list[str]:

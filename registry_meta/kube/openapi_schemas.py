@@ -77,7 +77,7 @@ GENERIC: dict[str, Schema] = {
             "code": {"type": "integer", "format": "int32", "description": "The suggested HTTP status."},
             "details": {"type": "object", "description": "More on the reason; its shape depends on the reason."},
             "message": {"type": "string", "description": "What happened, for people."},
-            "metadata": {"$ref": LIST_META},
+            "metadata": {"$ref": LIST_META, "description": "Empty."},
             "reason": {"type": "string", "description": "Why it failed, in one word for machines."},
             "status": {"type": "string", "description": "Success or Failure."},
         },
@@ -114,7 +114,7 @@ class Definitions:
             "properties": {
                 **TYPE_FIELDS,
                 "items": {"type": "array", "items": {"$ref": name}, "description": "The objects."},
-                "metadata": {"$ref": LIST_META},
+                "metadata": {"$ref": LIST_META, "description": "Metadata of the list."},
             },
             KIND: [{"group": group, "kind": f"{kind}List", "version": version}],
         }

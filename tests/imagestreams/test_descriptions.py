@@ -6,10 +6,16 @@ import msgspec
 import pytest
 
 from imagestreams import types
+from imagestreams.api import imagetrigger
 from imagestreams.descriptions import DESCRIPTIONS
 from registry_meta.kube.openapi_text import ANY_TYPE
 
-TYPES = [type_ for type_ in vars(types).values() if isinstance(type_, type) and type_.__module__ == types.__name__]
+TYPES = [
+    type_
+    for module in (types, imagetrigger)
+    for type_ in vars(module).values()
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct) and type_.__module__ == module.__name__
+]
 
 
 @pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.__name__)
