@@ -16,7 +16,7 @@ MicroTime: seconds=1:int64 nanos=2:int32
 FieldsV1: raw=1:bytes
 Quantity: string=1
 ExtraValue: items=1:[]
-ObjectMeta: name=1 generateName=2 namespace=3 selfLink=4 uid=5 resourceVersion=6 generation=7:int64 \
+ObjectMeta: name=1 generateName=2 namespace=3 uid=5 resourceVersion=6 generation=7:int64 \
 creationTimestamp=8:Time deletionTimestamp=9:Time deletionGracePeriodSeconds=10:int64? labels=11:{} annotations=12:{} \
 ownerReferences=13:OwnerReference[] finalizers=14:[] managedFields=17:ManagedFieldsEntry[]
 OwnerReference: kind=1 name=3 uid=4 apiVersion=5 controller=6:bool? blockOwnerDeletion=7:bool?
