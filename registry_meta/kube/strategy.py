@@ -10,7 +10,7 @@ from registry_meta.kube.errors import FieldError
 from registry_meta.kube.meta import KubeObject
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import Resource
-from registry_meta.kube.validation import dns_subdomain
+from registry_meta.kube.validation import NameRule, dns_subdomain
 
 T = TypeVar("T", bound=KubeObject)
 
@@ -29,9 +29,8 @@ class Strategy(Generic[T]):
     generation = False
     """metadata.generation counts changes of the spec."""
 
-    def name_problems(self, name: str) -> list[str]:
-        """Return what is wrong with a name."""
-        return dns_subdomain(name)
+    name_problems: NameRule = staticmethod(dns_subdomain)
+    """Returns what is wrong with a name; one of Kubernetes' own rules also knows how a generated name begins."""
 
     def default(self, obj: T) -> None:
         """Fill in the values that were left out."""
