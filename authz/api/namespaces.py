@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from authz import furnishing
-from registry_meta.kube import errors
+from registry_meta.kube import errors, store
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.meta import KubeObject, KubeStruct
 from registry_meta.kube.objects import DeleteOptions, ObjectStorage, StatusStorage
@@ -59,9 +59,7 @@ class Namespace(KubeObject):
 class NamespaceStrategy(Strategy[Namespace]):
     """A namespace carries its name as a label; its finalizers and status change through subresources only."""
 
-    def name_problems(self, name: str) -> list[str]:
-        """Return what is wrong with a name."""
-        return ["must not contain dots"] if "." in name else dns_label(name)
+    name_problems = staticmethod(dns_label)
 
     def default(self, obj: Namespace) -> None:
         """Set the label of the name."""
@@ -120,6 +118,10 @@ class NamespaceStorage(ObjectStorage[Namespace]):
 
     def create(self, obj: Namespace, *, context: Context) -> Stored:
         """Store a new namespace, with the accounts and rights that every namespace has."""
+        name = obj.metadata.name
+        if "." in name:
+            problem = errors.invalid_value("metadata.name", name, "must not contain dots")
+            raise errors.invalid(context.resource.group_kind, name, [problem])
         stored = super().create(obj, context=context)
         if not context.dry_run:
             furnishing.furnish(stored.name, now=context.now)
@@ -129,6 +131,10 @@ class NamespaceStorage(ObjectStorage[Namespace]):
         """Begin to delete a namespace; raises 403 for one that is needed."""
         if name in PROTECTED:
             raise errors.forbidden(context.asked, name, "this namespace may not be deleted")
+        wanted, stored = options.required().uid, store.find(context.resource, "", name)
+        if wanted and stored is not None and wanted != stored.uid:
+            why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {stored.uid}"
+            raise errors.conflict(context.asked, name, why)
         return super().delete(name, options, context=context)
 
     @property
