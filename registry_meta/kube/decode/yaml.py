@@ -39,7 +39,7 @@ class _Open:
     merged: list[object] = field(default_factory=list)
 
 
-def load(text: str) -> tuple[object, list[str]]:
+def load_yaml(text: str) -> tuple[object, list[str]]:
     """Return the plain JSON that one YAML document spells, and the paths of keys given twice; raises ValueError."""
     reading = _Reading()
     try:

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from registry_meta.kube import errors, yaml_bodies
+from registry_meta.kube import errors
+from registry_meta.kube.decode.typed import Mismatch, reader_of
+from registry_meta.kube.decode.yaml import DEEPEST, load_yaml
 from registry_meta.kube.errors import StatusError
-from registry_meta.kube.typed_reading import Mismatch, reader_of
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-DEEPEST = yaml_bodies.DEEPEST
 LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 SURROGATES = re.compile("[\ud800-\udfff]")
 WARNINGS_LENGTH = 4096
@@ -46,7 +46,7 @@ def parse(body: bytes, media_type: str, *, kind: str = "") -> Parsed:
         raise _unrecognized("the body is empty", kind)
     if media_type == "yaml":
         try:
-            tree, paths = yaml_bodies.load(text)
+            tree, paths = load_yaml(text)
         except ValueError as error:
             raise _unrecognized(f"error converting YAML to JSON: {error}", kind) from error
         return Parsed(tree, [_duplicate(path) for path in paths])
