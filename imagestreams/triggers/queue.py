@@ -146,8 +146,11 @@ def wake(uid: str, *, now: datetime) -> None:
 
 
 def prune(now: datetime) -> int:
-    """Forget rows that were finished long ago; return how many."""
-    return Delivery.objects.filter(finished_at__lt=now - KEPT).delete()[0]
+    """Forget rows that were finished long ago, and those made while their trigger went away; return how many."""
+    listening = Subscription.objects.filter(trigger_uid=OuterRef("trigger_uid"))
+    orphans, _ = Delivery.objects.filter(~Exists(listening), state=PENDING).delete()
+    old, _ = Delivery.objects.filter(finished_at__lt=now - KEPT).delete()
+    return orphans + old
 
 
 def depth() -> int:

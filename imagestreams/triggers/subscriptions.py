@@ -59,8 +59,9 @@ def change(terms: Terms, before: Terms, *, version: int) -> None:
 
 def end(uid: str) -> None:
     """Forget a trigger that is gone, and what it had to tell."""
-    Subscription.objects.filter(trigger_uid=uid).delete()
+    # In the order in which the reader of the log locks them.
     Delivery.objects.filter(trigger_uid=uid).delete()
+    Subscription.objects.filter(trigger_uid=uid).delete()
 
 
 def listeners(streams: Iterable[tuple[str, str]]) -> list[Listener]:

@@ -1,0 +1,82 @@
+"""A shop of one stream whose tags move, and its triggers, all written through the store."""
+
+from __future__ import annotations
+
+import msgspec
+
+from imagestreams import tags
+from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
+from imagestreams.api.imagetrigger import IMAGE_TRIGGERS, REGULAR, ImageTrigger
+from imagestreams.triggers import tasks
+from imagestreams.types import ImageStream
+from registry_meta.kube import consumers, store
+from registry_meta.kube.catalog import catalog
+from registry_meta.kube.meta import ObjectMeta, now
+from registry_meta.kube.request import SYSTEM, Actor, Context
+from registry_meta.kube.resource import Resource
+from tests.imagestreams.builders import event
+
+JANE = Actor("jane", ("system:masters",))
+
+
+def open_shop() -> None:
+    """Make the namespaces and the stream, and let the triggers read the log from here on."""
+    namespaces = catalog.by_key("namespaces")
+    for name in ("shop", "other"):
+        made = namespaces.type(metadata=ObjectMeta(name=name))
+        store.create(namespaces, made, context=context(namespaces), strategy=namespaces.storage.strategy)
+    stream = ImageStream(metadata=ObjectMeta(name="app"))
+    store.create(IMAGE_STREAMS, stream, context=context(IMAGE_STREAMS, "shop"), strategy=INTERNAL)
+    consumers.register(tasks.CONSUMER)
+
+
+def context(resource: Resource, namespace: str = "", *, actor: Actor = SYSTEM, reason: str = "") -> Context:
+    return Context(actor, resource, now(), namespace=namespace, reason=reason)
+
+
+def move(image: str, *, tag: str = "latest") -> int:
+    """Let a tag point to an image and return the version of that."""
+
+    def edit(stream: ImageStream) -> ImageStream:
+        tags.push(stream, tag, event(image))
+        return stream
+
+    within = context(IMAGE_STREAMS, "shop", actor=Actor("jane", ("system:masters",)), reason="pushed")
+    return store.update(IMAGE_STREAMS, "app", edit, context=within, strategy=INTERNAL).version
+
+
+def remove(tag: str = "latest") -> None:
+    def edit(stream: ImageStream) -> ImageStream:
+        tags.remove(stream, tag)
+        return stream
+
+    store.update(IMAGE_STREAMS, "app", edit, context=context(IMAGE_STREAMS, "shop"), strategy=INTERNAL)
+
+
+def create(trigger: ImageTrigger) -> str:
+    """Store a trigger and return its uid."""
+    within = context(IMAGE_TRIGGERS, trigger.metadata.namespace)
+    return store.create(IMAGE_TRIGGERS, trigger, context=within, strategy=REGULAR).uid
+
+
+def edit_spec(name: str = "deploy", **values: object) -> None:
+    def edit(trigger: ImageTrigger) -> ImageTrigger:
+        trigger.spec = msgspec.structs.replace(trigger.spec, **values)
+        return trigger
+
+    store.update(IMAGE_TRIGGERS, name, edit, context=context(IMAGE_TRIGGERS, "shop"), strategy=REGULAR)
+
+
+def write_secret(key: str = "key") -> None:
+    secrets = catalog.by_key("secrets")
+    secret = msgspec.convert(
+        {"metadata": {"name": "consumer"}, "type": "Opaque", "data": {key: "aHVzaA=="}}, secrets.type
+    )
+    store.create(secrets, secret, context=context(secrets, "shop"), strategy=secrets.storage.strategy)
+
+
+def read(name: str = "deploy") -> ImageTrigger:
+    stored = store.find(IMAGE_TRIGGERS, "shop", name)
+    assert stored is not None
+    trigger: ImageTrigger = stored.object()
+    return trigger
