@@ -14,6 +14,7 @@ import hmac
 import json
 import os
 import sys
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
@@ -122,10 +123,9 @@ def main() -> int:
     Consumer.seen = Seen(arguments.seen)
     server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Consumer)
     print(f"listening on http://127.0.0.1:{server.server_port}/", flush=True)
-    try:
+    with suppress(KeyboardInterrupt):
         server.serve_forever()
-    except KeyboardInterrupt:
-        return 0
+    return 0
 
 
 if __name__ == "__main__":

@@ -18,12 +18,14 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import LocationParseError
 
 SECONDS = 10.0
 CONNECT_SECONDS = 5.0
+PLAIN_HEADERS = {"User-Agent": "registry-meta", "Accept": "*/*", "Accept-Encoding": "identity"}
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = tuple[socket.AddressFamily, tuple[Any, ...]]
@@ -58,6 +60,7 @@ def post(
     Raises Refused for a target that may not be spoken to and Unreachable when no answer came in time.
     """
     with Dialer(allow_private=allow_private, seconds=seconds) as dialer, requests.Session() as session:
+        session.headers = CaseInsensitiveDict(PLAIN_HEADERS)
         session.trust_env = False  # a proxy or .netrc of the server is no business of the consumer's
         session.mount("http://", _Adapter(dialer))
         session.mount("https://", _Adapter(dialer))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta
+
 import msgspec
 
 from imagestreams import tags
 from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
-from imagestreams.api.imagetrigger import IMAGE_TRIGGERS, REGULAR, ImageTrigger
-from imagestreams.triggers import tasks
+from imagestreams.api.imagetrigger import IMAGE_TRIGGERS, REGULAR, ImageTrigger, condition_of
+from imagestreams.models import Delivery
+from imagestreams.triggers import deliver, tasks
 from imagestreams.types import ImageStream
 from registry_meta.kube import consumers, store
 from registry_meta.kube.catalog import catalog
@@ -15,7 +19,9 @@ from registry_meta.kube.meta import ObjectMeta, now
 from registry_meta.kube.request import SYSTEM, Actor, Context
 from registry_meta.kube.resource import Resource
 from tests.imagestreams.builders import event
+from tests.imagestreams.triggers.builders import Consumer
 
+JITTER = 0.5
 JANE = Actor("jane", ("system:masters",))
 
 
@@ -80,3 +86,26 @@ def read(name: str = "deploy") -> ImageTrigger:
     assert stored is not None
     trigger: ImageTrigger = stored.object()
     return trigger
+
+
+def condition(type_: str) -> tuple[str, str]:
+    """Return status and reason of a condition of the trigger, empty when it has none."""
+    found = condition_of(read(), type_)
+    return (found.status, found.reason) if found is not None else ("", "")
+
+
+def attempt(uid: str, *, at: datetime | None = None) -> bool:
+    return deliver.attempt(uid, now=at or now(), jitter=JITTER)
+
+
+def told(listening: Consumer) -> list[str]:
+    """Return the images of the events that arrived, by the start of their digests."""
+    return [json.loads(body)["data"]["image"][7:8] for body in listening.bodies]
+
+
+def states() -> list[str]:
+    return list(Delivery.objects.order_by("version").values_list("state", flat=True))
+
+
+def later(seconds: float) -> datetime:
+    return now() + timedelta(seconds=seconds)

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -19,20 +18,25 @@ from registry_meta.kube.models import Cursor
 from tests.imagestreams.triggers import builders
 from tests.imagestreams.triggers.builders import Consumer, consumer
 from tests.imagestreams.triggers.shop import (
+    JITTER,
+    attempt,
+    condition,
     context,
     create,
     edit_spec,
+    later,
     move,
     open_shop,
     read,
     remove,
+    states,
+    told,
     write_secret,
 )
 from tests.processes import free_port
 
 pytestmark = pytest.mark.django_db
 
-JITTER = 0.5
 State = Delivery.State
 
 
@@ -40,35 +44,6 @@ State = Delivery.State
 def shop(db: None) -> None:
     """The namespaces and the stream, and triggers that read the log from here on."""
     open_shop()
-
-
-@pytest.fixture
-def listening() -> Iterator[Consumer]:
-    """A consumer that accepts everything."""
-    with consumer() as running:
-        yield running
-
-
-def condition(type_: str) -> tuple[str, str]:
-    found = condition_of(read(), type_)
-    return (found.status, found.reason) if found is not None else ("", "")
-
-
-def attempt(uid: str, *, at: datetime | None = None) -> bool:
-    return deliver.attempt(uid, now=at or now(), jitter=JITTER)
-
-
-def told(listening: Consumer) -> list[str]:
-    """Return the images of the events that arrived, by the start of their digests."""
-    return [json.loads(body)["data"]["image"][7:8] for body in listening.bodies]
-
-
-def states() -> list[str]:
-    return list(Delivery.objects.order_by("version").values_list("state", flat=True))
-
-
-def later(seconds: float) -> datetime:
-    return now() + timedelta(seconds=seconds)
 
 
 def test_a_moved_tag_is_told(listening: Consumer) -> None:
@@ -234,71 +209,6 @@ def test_what_a_dead_worker_held_is_told_by_another(listening: Consumer) -> None
     assert told(listening) == ["a"]
     assert not queue.retry(dead, due=now(), outcome="too late")
     assert states() == [State.DELIVERED]
-
-
-def test_a_pause_ends_with_the_newest_only(listening: Consumer) -> None:
-    uid = create(builders.trigger(listening.url))
-    move("a")
-    tasks.drain()
-    tasks.deliver(uid)
-    edit_spec(paused=True)
-    for image in "bcd":
-        move(image)
-        tasks.drain()
-    tasks.deliver(uid)
-    assert queue.pending(now(), limit=10) == []
-    assert told(listening) == ["a"]
-
-    edit_spec(paused=False)
-    assert queue.pending(now(), limit=10) == [uid]
-    tasks.deliver(uid)
-
-    data = json.loads(listening.bodies[-1])["data"]
-    assert told(listening) == ["a", "d"]
-    assert data["previousImage"][7:8] == "a"
-
-
-def test_moves_of_a_pause_that_are_read_after_it_are_told_as_one(listening: Consumer) -> None:
-    uid = create(builders.trigger(listening.url))
-    edit_spec(paused=True)
-    move("a")
-    move("b")
-    edit_spec(paused=False)
-    move("c")
-
-    tasks.drain()
-    tasks.deliver(uid)
-
-    assert told(listening) == ["b", "c"]
-
-
-def test_a_pause_that_ends_where_it_began_is_not_told(listening: Consumer) -> None:
-    uid = create(builders.trigger(listening.url))
-    move("a")
-    tasks.drain()
-    tasks.deliver(uid)
-    edit_spec(paused=True)
-    move("b")
-    move("a")
-    tasks.drain()
-    edit_spec(paused=False)
-
-    tasks.deliver(uid)
-
-    assert told(listening) == ["a"]
-    assert states() == [State.DELIVERED, State.SKIPPED]
-
-
-def test_a_tag_that_is_gone_after_a_pause_is_not_told(listening: Consumer) -> None:
-    uid = create(builders.trigger(listening.url, paused=True))
-    move("a")
-    remove()
-    tasks.drain()
-    edit_spec(paused=False)
-
-    tasks.deliver(uid)
-
-    assert listening.bodies == []
 
 
 def test_without_its_secret_nothing_is_sent_and_nothing_is_lost(listening: Consumer) -> None:
