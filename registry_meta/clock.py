@@ -1,40 +1,46 @@
-"""The clock process: sends the tasks of the schedule when their time has come; light, without Django."""
+"""The clock: sends the tasks of the schedule when their time has come, as a process or beside a worker."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
-import sys
+import threading
 from types import FrameType
+from typing import Any
 
 from celery.beat import Scheduler, Service
 
-from registry_meta import environment as environments
 from registry_meta.celery import app
-from registry_meta.environment import SettingError
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+logger = logging.getLogger(__name__)
 
 
-def main() -> int:
-    """Send tasks until told to end, and return the exit code."""
-    try:
-        environment = environments.read()
-    except SettingError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # there is no logging yet
-        return 2
-    logging.basicConfig(level=environment.log_level.upper(), format=FORMAT)
-    logging.getLogger("celery.beat").setLevel(logging.WARNING)
-    service = Service(app, scheduler_cls=Scheduler)  # which keeps nothing on disk
+def run() -> None:
+    """Send tasks until the process is told to end."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    service.start()
-    return 0
+    service().start()
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def run_beside() -> None:
+    """Send tasks from a thread for as long as this process lives; the process ends when the thread cannot go on."""
+    threading.Thread(target=_run_or_end, name="clock", daemon=True).start()
+
+
+def service() -> Any:
+    """Return Celery's clock, with a schedule that keeps nothing on disk."""
+    return Service(app, scheduler_cls=Scheduler)
+
+
+def _run_or_end() -> None:
+    try:
+        service().start()
+    except Exception:
+        # A worker without its clock would look healthy and let scheduled work lie; its parent starts both again.
+        logger.exception("the clock has stopped")
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,16 +1,20 @@
-"""Whether the web processes of this machine serve; `python -m registry_meta.readiness` tells by its exit code."""
+"""Whether the web processes of this machine serve: `python -m registry_meta.readiness [--wait]` ends with 0 if so."""
 
 from __future__ import annotations
 
 import http.client
 import ssl
 import sys
+import time
 
 from registry_meta import environment as environments
 from registry_meta.environment import Environment, loopback
 
 TIMEOUT = 2.0
 """Seconds that an answer may take."""
+
+INTERVAL = 0.1
+"""Seconds between two questions while waiting."""
 
 
 def is_ready(environment: Environment) -> bool:
@@ -30,5 +34,13 @@ def is_ready(environment: Environment) -> bool:
         connection.close()
 
 
+def main(arguments: list[str]) -> int:
+    """Ask once, or with `--wait` until the answer is yes, and return the exit code."""
+    environment = environments.read()
+    while "--wait" in arguments and not is_ready(environment):
+        time.sleep(INTERVAL)
+    return 0 if is_ready(environment) else 1
+
+
 if __name__ == "__main__":
-    sys.exit(not is_ready(environments.read()))
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The parent of the web, worker and clock processes: starts, restarts and ends them; light, without Django.
+"""The parent of the web and worker processes: starts, restarts and ends them; light, without Django.
 
     starting ──/readyz answers──▶ ready ──SIGTERM, SIGINT──▶ stopping ──▶ exit 0
         └───────────── a child keeps dying ──────────────────▶ stopping ──▶ exit 1
@@ -26,15 +26,14 @@ from typing import Final
 from registry_meta import environment as environments
 from registry_meta.environment import Environment, SettingError
 from registry_meta.lifeline import die_with_parent
-from registry_meta.readiness import is_ready
 
 MANAGE: Final = Path(__file__).resolve().parent.parent / "manage.py"
 COMMANDS: Final = {
     "web": (sys.executable, str(MANAGE), "web"),
-    "worker": (sys.executable, str(MANAGE), "worker"),
-    "clock": (sys.executable, "-m", "registry_meta.clock"),
+    "worker": (sys.executable, str(MANAGE), "worker", "--with-clock"),
 }
 
+WAIT: Final = (sys.executable, "-m", "registry_meta.readiness", "--wait")
 RENEW: Final = (sys.executable, "-m", "registry_meta.certificates")
 
 TICK: Final = 0.1  # seconds between two looks at the children
@@ -60,15 +59,8 @@ class Child:
     outcome: str = ""
 
     def start(self) -> None:
-        """Start the process in a session of its own, so that a Ctrl-C reaches the supervisor alone."""
-        tie = partial(die_with_parent, os.getpid())
-        self.process = subprocess.Popen(  # noqa: S603  # the command is ours
-            self.command,
-            cwd=MANAGE.parent,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            preexec_fn=tie,  # this process has one thread
-        )
+        """Start the process."""
+        self.process = spawn(self.command)
 
     def has_ended(self) -> bool:
         """Return whether the process was started and is gone."""
@@ -103,7 +95,10 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children running until a signal comes or one of them cannot be kept."""
+    """Keeps children running until a signal comes or one of them cannot be kept.
+
+    What needs a library, such as TLS, is an errand: a short-lived process that is sent off and looked after.
+    """
 
     def __init__(self, environment: Environment, children: Sequence[Child], *, ready_line: str) -> None:
         self.environment = environment
@@ -112,6 +107,7 @@ class Supervisor:
         self._stopping = False
         self._reloading = False
         self._ready = False
+        self._wait: subprocess.Popen[bytes] | None = None
         self._certificate = _certificate(environment)
         self._certificate_time = _changed(self._certificate)
         self._next_look = 0.0
@@ -158,19 +154,24 @@ class Supervisor:
         return None
 
     def _announce(self) -> None:
-        if not self._ready and is_ready(self.environment):
-            self._ready = True
-            print(self.ready_line, flush=True)  # noqa: T201  # the one line that is promised
+        """Print the line once, when the web processes answer."""
+        if self._ready:
+            return
+        if self._wait is None:
+            self._wait = spawn(WAIT)
+        elif self._wait.poll() is not None:
+            self._ready = self._wait.returncode == 0
+            self._wait = None
+            if self._ready:
+                print(self.ready_line, flush=True)  # noqa: T201  # the one line that is promised
 
     def _mind_certificate(self, now: float) -> None:
         """Have the web processes read a certificate that changed, and renew the one made here in time."""
-        if now >= self._next_renewal and self.environment.tls_cert is None:
-            self._next_renewal = now + RENEWAL
-            self._renewal = subprocess.Popen(
-                [sys.executable, "-m", "registry_meta.certificates"], cwd=MANAGE.parent
-            )  # ours
         if self._renewal is not None and self._renewal.poll() is not None:
             self._renewal = None
+        if now >= self._next_renewal and self.environment.tls_cert is None:
+            self._next_renewal = now + RENEWAL
+            self._renewal = spawn(RENEW)
         if now >= self._next_look:
             self._next_look = now + CERTIFICATE_LOOK
             changed = _changed(self._certificate)
@@ -184,6 +185,10 @@ class Supervisor:
 
     def _end(self) -> None:
         """Ask every child to end, wait, and kill what is left."""
+        for errand in (self._wait, self._renewal):
+            if errand is not None:
+                errand.kill()
+                errand.wait()
         for child in self.children:
             child.signal(signal.SIGTERM)
         deadline = time.monotonic() + GRACE
@@ -191,6 +196,19 @@ class Supervisor:
             time.sleep(TICK / 2)
         for child in self.children:
             child.kill()
+
+
+def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a process that ends with this one, in a session of its own: a Ctrl-C reaches the supervisor alone."""
+    return subprocess.Popen(  # noqa: S603  # the commands are ours
+        command,
+        cwd=MANAGE.parent,
+        # With thousands of threads, the many arenas of glibc's allocator hold memory that nobody uses.
+        env={"MALLOC_ARENA_MAX": "2", **os.environ},
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=partial(die_with_parent, os.getpid()),  # safe: this process has one thread
+    )
 
 
 def children() -> list[Child]:

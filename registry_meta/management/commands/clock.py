@@ -17,4 +17,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Send tasks until told to end."""
-        raise SystemExit(clock.main())
+        clock.run()
