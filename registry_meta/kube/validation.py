@@ -47,6 +47,8 @@ NOT_VALUE = (
 )
 
 DNS_RULES = frozenset({NOT_LABEL, NOT_SUBDOMAIN})
+STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+NOT_STANDARD = "name is neither a standard finalizer name nor is it fully qualified"
 OWNERS_REPEATED = (
     ".metadata.ownerReferences contains duplicate entries; the server keeps the first of those with one UID; duplicate"
     " UID(s) observed: {}"
@@ -216,7 +218,11 @@ def _finalizers(values: Sequence[str]) -> list[FieldError]:
     if "orphan" in values and "foregroundDeletion" in values:
         why = "finalizer orphan and foregroundDeletion cannot be both set"
         problems.append(errors.invalid_value(field, list(values), why))
-    return problems
+    return problems + [
+        errors.invalid_value(f"{field}[{index}]", value, NOT_STANDARD)
+        for index, value in enumerate(values)
+        if "/" not in value and value not in STANDARD_FINALIZERS
+    ]
 
 
 def object_meta_update(new: ObjectMeta, old: ObjectMeta) -> list[FieldError]:

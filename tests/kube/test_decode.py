@@ -200,6 +200,12 @@ def test_null_is_absent() -> None:
     assert decode.convert(tree, Thing) == (Thing(), [])
 
 
+def test_an_empty_list_or_map_is_absent_where_null_may_be() -> None:
+    tree = {"metadata": {"labels": {}, "finalizers": []}, "part": {"parts": [], "names": []}, "named": {}, "free": {}}
+
+    assert decode.convert(tree, Thing) == (Thing(part=Part(), free={}), [])
+
+
 def test_null_inside_lists_and_maps_is_the_zero_value() -> None:
     tree = {"labels": {"a": None}, "part": {"parts": [None], "names": [None]}, "named": {"x": None}}
 

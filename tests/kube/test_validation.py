@@ -161,7 +161,17 @@ def test_metadata_that_is_right() -> None:
         ({"labels": {"x": "b c"}}, [f'metadata.labels: Invalid value: "b c": {NOT_VALUE}']),
         ({"annotations": {"t": "é" * 131072}}, ["metadata.annotations: Too long: may not be more than 262144 bytes"]),
         ({"annotations": {"t": "e" * 262143}}, []),
-        ({"finalizers": ["no name"]}, [f'metadata.finalizers: Invalid value: "no name": {NOT_NAME_PART}']),
+        (
+            {"finalizers": ["example.com/no name"]},
+            [f'metadata.finalizers: Invalid value: "example.com/no name": {NOT_NAME_PART}'],
+        ),
+        (
+            {"finalizers": ["orphan", "short"]},
+            [
+                'metadata.finalizers[1]: Invalid value: "short": name is neither a standard finalizer name nor is it'
+                " fully qualified"
+            ],
+        ),
         (
             {"finalizers": ["orphan", "foregroundDeletion"]},
             [

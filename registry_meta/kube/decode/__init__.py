@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import msgspec
 
 from registry_meta.kube import errors
 from registry_meta.kube.decode.typed import Mismatch, reader_of
 from registry_meta.kube.decode.yaml import DEEPEST, load_yaml
 from registry_meta.kube.errors import StatusError
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 SURROGATES = re.compile("[\ud800-\udfff]")

@@ -6,7 +6,9 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache, cached_property
+from typing import Any
 
 import msgspec
 from msgspec import inspect
@@ -18,6 +20,9 @@ Reader = Callable[[object, list[str]], object]
 
 INT64 = range(-(2**63), 2**63)
 ZERO_TIME = "0001-01-01T00:00:00Z"
+INSTANT = re.compile(RFC3339.strip("^$"), re.ASCII)
+AS_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+"""The form of the times that the server writes, which most bodies bring back."""
 IGNORED: dict[type, frozenset[str]] = {
     KubeObject: frozenset({"kind", "apiVersion"}),
     ObjectMeta: frozenset({"selfLink"}),
@@ -62,10 +67,18 @@ class _StructReader:
 
     @cached_property
     def _fields(self) -> dict[str, tuple[str, Reader]]:
+        """The readers of the fields, with the names of their attributes, by the names on the wire."""
         info = inspect.type_info(self._type)
         if not isinstance(info, inspect.StructType):
             raise TypeError(f"{self._type.__name__} is no wire type")
         return {member.encode_name: (member.name, _reader(member.type)) for member in info.fields}
+
+    @cached_property
+    def _nullable(self) -> frozenset[str]:
+        """The fields whose empty list or map is the same as none, as it is wherever Kubernetes stores objects."""
+        info = inspect.type_info(self._type)
+        members = info.fields if isinstance(info, inspect.StructType) else ()
+        return frozenset(member.encode_name for member in members if _is_nullable(member.type))
 
     def __call__(self, value: object, unknown: list[str]) -> msgspec.Struct:
         if not isinstance(value, dict):
@@ -87,7 +100,7 @@ class _StructReader:
             except Mismatch as error:
                 error.rise(key)
                 raise
-            if result is not None:
+            if result is not None and (result or key not in self._nullable):
                 arguments[name] = result
             if len(unknown) > mark:
                 unknown[mark:] = [_joined(key, path) for path in unknown[mark:]]
@@ -173,12 +186,16 @@ def _time(value: object, unknown: list[str]) -> object:
     if not value:
         return None
     try:
-        if not re.fullmatch(RFC3339.strip("^$"), value, re.ASCII):
-            raise ValueError(value)
-        moment = parse_time(value.upper())
+        if AS_WRITTEN.fullmatch(value):
+            datetime.fromisoformat(value)
+            written = value
+        elif INSTANT.fullmatch(value):
+            moment = parse_time(value.upper())
+            written = f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+        else:
+            raise ValueError("not in the form of RFC 3339")
     except (ValueError, OverflowError) as error:
         raise Mismatch(value, "Time (RFC 3339)") from error
-    written = f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}Z"
     return None if written == ZERO_TIME else written
 
 
@@ -244,6 +261,12 @@ def _reader(info: inspect.Type) -> Reader:
     return SCALARS[type(info)][0]
 
 
+def _is_nullable(info: inspect.Type) -> bool:
+    """Return whether a field holds a list or map of typed values, or null."""
+    bare, _ = _bare(info)
+    return bare is not info and (isinstance(bare, inspect.ListType) or isinstance(_reader(bare), _MapReader))
+
+
 def _zero(info: inspect.Type) -> object:
     info, _ = _bare(info)
     scalar = SCALARS.get(type(info))
@@ -268,6 +291,6 @@ def _bare(info: inspect.Type) -> tuple[inspect.Type, dict[str, object]]:
 
 
 @cache
-def reader_of(type_: type[msgspec.Struct]) -> Reader:
+def reader_of(type_: type[Any]) -> Reader:
     """Return the reader of a wire type."""
     return _StructReader(type_)
