@@ -10,8 +10,9 @@ from pathlib import Path
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import ProxyManager
 
-from imagestreams.upstream.guard import POOLS
+from imagestreams.upstream import pools
 
 POOLED_HOSTS = 64
 
@@ -44,8 +45,13 @@ class Adapter(HTTPAdapter):
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: object) -> None:
         """Make the pools."""
         super().init_poolmanager(connections, maxsize, block)
-        if self._public_only:
-            self.poolmanager.pool_classes_by_scheme = POOLS
+        self.poolmanager.pool_classes_by_scheme = pools.PUBLIC if self._public_only else pools.ANY
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: object) -> ProxyManager:
+        """Return the pools behind a proxy, which is the administrator's choice and may have any address."""
+        manager: ProxyManager = super().proxy_manager_for(proxy)
+        manager.pool_classes_by_scheme = pools.ANY
+        return manager
 
     def build_connection_pool_key_attributes(  # type: ignore[override]  # the stubs know no TLS context in the key
         self, request: requests.PreparedRequest, verify: object, cert: object = None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urljoin
 
 from imagestreams.upstream import challenge
 from imagestreams.upstream.answers import Answer, failure
@@ -16,7 +15,7 @@ from imagestreams.upstream.endpoints import Endpoint, Endpoints
 from imagestreams.upstream.errors import Denied, Transient, Unauthorized, Unreachable, UpstreamError
 from imagestreams.upstream.failures import request_line
 from imagestreams.upstream.tokens import NOTHING, Grant, Purpose, Tokens
-from imagestreams.upstream.transport import Call, Transport, origin
+from imagestreams.upstream.transport import Call, Transport, join, origin
 from imagestreams.upstream.values import Credential, Deadline, Repository
 
 PAUSES = (0.3, 1.0)
@@ -81,7 +80,7 @@ class Conversation:
     def _attempt(self, call: Call, credential: Credential | None) -> Answer:
         host = self._repository.endpoint
         endpoint = self._services.endpoints.find(host, insecure=self._insecure, deadline=call.deadline)
-        url = urljoin(f"{endpoint.base}/v2/{self._repository.path}/", call.url)
+        url = join(f"{endpoint.base}/v2/{self._repository.path}/", call.url)
         try:
             return self._authorised(replace(call, url=url), credential, endpoint)
         except Unreachable:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from imagestreams.upstream.answers import Answer
@@ -47,7 +47,7 @@ class Endpoints:
         with self._alone(key, deadline):
             found = self._remembered(key)
             if found is None:
-                found = self._ask(host, insecure=insecure, deadline=Deadline(PING_SECONDS, within=deadline))
+                found = self._ask(host, insecure=insecure, deadline=deadline)
                 with self._lock:
                     self._known[key] = (time.monotonic() + REMEMBERED_SECONDS, found)
         return found
@@ -76,14 +76,13 @@ class Endpoints:
     def _ask(self, host: str, *, insecure: bool, deadline: Deadline) -> Endpoint:
         if not insecure:
             return self._ping(f"https://{host}", insecure=False, deadline=deadline)
-        try:
+        with suppress(Unreachable, Untrusted):
             return self._ping(f"https://{host}", insecure=True, deadline=deadline)
-        except (Unreachable, Untrusted):
-            # A fresh deadline: a host that drops packets to its https port may have used the first one up.
-            return self._ping(f"http://{host}", insecure=True, deadline=Deadline(PING_SECONDS))
+        return self._ping(f"http://{host}", insecure=True, deadline=deadline)
 
     def _ping(self, base: str, *, insecure: bool, deadline: Deadline) -> Endpoint:
-        answer = self._transport.send(Call("GET", f"{base}/v2/", deadline, ERROR_BYTES, insecure))
+        patience = Deadline(PING_SECONDS, within=deadline)
+        answer = self._transport.send(Call("GET", f"{base}/v2/", patience, ERROR_BYTES, insecure))
         if _speaks_v2(answer):
             return Endpoint(base, answer.challenges if answer.status == 401 else ())
         raise _no_registry(base, answer)

@@ -86,7 +86,7 @@ class Limited(Transient):
 class ServerFault(Transient):
     """The registry itself failed (5xx)."""
 
-    def __init__(self, text: str, *, status: int, retry_after: int = 0, answered_by: str = REGISTRY) -> None:
+    def __init__(self, text: str, *, status: int = 500, retry_after: int = 0, answered_by: str = REGISTRY) -> None:
         super().__init__(text, status=status, answered_by=answered_by)
         self.retry_after = retry_after
         self.is_worth_retrying = status in (500, 502, 503, 504)

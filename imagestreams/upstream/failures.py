@@ -58,7 +58,10 @@ def failure_of(error: Exception, *, method: str, url: str) -> UpstreamError:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that it wraps, however the libraries keep it."""
+    """Yield an exception and all that it wraps, however the libraries keep it.
+
+    What merely happened before (`__context__`) is left out: it may belong to another request.
+    """
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
@@ -67,7 +70,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.append(cause)
         yield cause
-        waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+        waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__]
 
 
 def _certificate_fault(error: ssl.SSLCertVerificationError, host: str) -> str:
@@ -87,26 +90,29 @@ def _tls_fault(error: ssl.SSLError) -> str:
 
 
 def _unreachable(chain: list[BaseException], words: str, host: str) -> Unreachable:
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in chain)
+
     for cause in chain:
         if isinstance(cause, socket.gaierror):
             again = cause.errno == socket.EAI_AGAIN
             what = "server misbehaving" if again else "no such host"
             return Unreachable(f"{words}: dial tcp: lookup {_name(host)}: {what}", lost=again)
-        if isinstance(cause, urllib3.exceptions.ConnectTimeoutError | requests.ConnectTimeout):
-            return Unreachable(f"{words}: dial tcp {host}: i/o timeout")
-        if isinstance(cause, urllib3.exceptions.NewConnectionError):
-            return Unreachable(f"{words}: dial tcp {host}: connect: {_refusal(chain)}")
-        if isinstance(cause, urllib3.exceptions.ProxyError):
-            return Unreachable(f"{words}: proxyconnect: the proxy cannot be reached or refuses")
-    for cause in chain:
-        if isinstance(cause, TimeoutError | urllib3.exceptions.ReadTimeoutError | requests.ReadTimeout):
-            return Unreachable(f"{words}: net/http: timeout awaiting response", lost=True)
-        if isinstance(cause, ConnectionResetError | BrokenPipeError):
-            return Unreachable(f"{words}: connection reset by peer", lost=True)
-        if isinstance(cause, http.client.IncompleteRead | urllib3.exceptions.IncompleteRead):
-            return Unreachable(f"{words}: unexpected EOF", lost=True)
-        if isinstance(cause, http.client.RemoteDisconnected | ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return Unreachable(f"{words}: EOF", lost=True)
+    if has(urllib3.exceptions.ProxyError):
+        return Unreachable(f"{words}: proxyconnect: the proxy cannot be reached or refuses")
+    # urllib3 counts every failure to connect as a timeout, so the other kind is asked for first.
+    if has(urllib3.exceptions.NewConnectionError):
+        return Unreachable(f"{words}: dial tcp {host}: connect: {_refusal(chain)}")
+    if has(urllib3.exceptions.ConnectTimeoutError):
+        return Unreachable(f"{words}: dial tcp {host}: i/o timeout")
+    if has(TimeoutError, urllib3.exceptions.ReadTimeoutError):
+        return Unreachable(f"{words}: net/http: timeout awaiting response", lost=True)
+    if has(http.client.IncompleteRead, urllib3.exceptions.IncompleteRead):
+        return Unreachable(f"{words}: unexpected EOF", lost=True)
+    if has(http.client.RemoteDisconnected, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        return Unreachable(f"{words}: EOF", lost=True)
+    if has(ConnectionResetError, BrokenPipeError):
+        return Unreachable(f"{words}: connection reset by peer", lost=True)
     return Unreachable(f"{words}: malformed HTTP response", lost=True)
 
 

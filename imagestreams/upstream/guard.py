@@ -11,10 +11,6 @@ import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-
 from imagestreams.upstream.errors import Refused
 
 Address = IPv4Address | IPv6Address
@@ -22,29 +18,24 @@ Target = tuple[int, tuple[str, int] | tuple[str, int, int, int]]
 """An address family and a socket address."""
 
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-_LOCALLY_TRANSLATED = ipaddress.IPv6Network("64:ff9b:1::/48")
-_COMPATIBLE = ipaddress.IPv6Network("::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 def is_public(address: Address) -> bool:
     """Return whether an address belongs to the open internet, seen through the ways to wrap IPv4 in IPv6."""
-    inner = _wrapped(address) if isinstance(address, IPv6Address) else None
-    if inner is not None:
-        return is_public(inner)
-    if address in _LOCALLY_TRANSLATED:
-        return False
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+    if isinstance(address, IPv6Address):
+        inner = _wrapped(address)
+        return is_public(inner) if inner is not None else address in _UNICAST and address.is_global
+    return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
 def _wrapped(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address inside a mapped, compatible, 6to4 or translated (RFC 6052) one."""
+    """Return the IPv4 address inside a mapped, 6to4 or translated (RFC 6052) one."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    if address in _TRANSLATED or address in _COMPATIBLE:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return None
+    return IPv4Address(int(address) & 0xFFFFFFFF) if address in _TRANSLATED else None
 
 
 def resolve(host: str, port: int) -> list[Target]:
@@ -79,65 +70,3 @@ def check(host: str, port: int) -> None:
     except socket.gaierror:
         return
     allowed(host, targets)
-
-
-def _connect(connection: HTTPConnection) -> socket.socket:
-    """Return a socket connected to a public address of the connection's host; raises what urllib3 would."""
-    try:
-        targets = allowed(connection.host, resolve(connection.host, connection.port or connection.default_port))
-    except socket.gaierror as error:
-        raise NameResolutionError(connection.host, connection, error) from error
-    timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
-    failure: OSError = OSError("no address")
-    for family, address in targets:
-        try:
-            return _connected(connection, family, address, timeout)
-        except OSError as error:
-            failure = error
-    if isinstance(failure, TimeoutError):
-        raise ConnectTimeoutError(connection, f"connection to {connection.host} timed out") from failure
-    raise NewConnectionError(connection, f"failed to connect: {failure}") from failure
-
-
-def _connected(
-    connection: HTTPConnection, family: int, address: tuple[str | int, ...], timeout: float | None
-) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        for option in connection.socket_options or ():
-            made.setsockopt(*option)
-        made.settimeout(timeout)
-        made.connect(address)
-    except OSError:
-        made.close()
-        raise
-    return made
-
-
-class PublicHTTPConnection(HTTPConnection):
-    """A connection to a public address."""
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self)
-
-
-class PublicHTTPSConnection(HTTPSConnection):
-    """A TLS connection to a public address."""
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self)
-
-
-class PublicHTTPPool(HTTPConnectionPool):
-    """Connections to one host, all to public addresses."""
-
-    ConnectionCls = PublicHTTPConnection
-
-
-class PublicHTTPSPool(HTTPSConnectionPool):
-    """TLS connections to one host, all to public addresses."""
-
-    ConnectionCls = PublicHTTPSConnection
-
-
-POOLS: dict[str, type[HTTPConnectionPool]] = {"http": PublicHTTPPool, "https": PublicHTTPSPool}

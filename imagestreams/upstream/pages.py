@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from imagestreams.upstream.answers import Answer, parsed
 from imagestreams.upstream.errors import Malformed
 from imagestreams.upstream.failures import request_line
-from imagestreams.upstream.transport import origin
+from imagestreams.upstream.transport import join, origin
 
 _LINK = re.compile(r"<([^>]*)>([^,<]*(?:\"[^\"]*\"[^,<]*)*)")
 _NEXT = re.compile(r';\s*rel\s*=\s*"?(?:[^";]*\s)?next\b', re.IGNORECASE)
@@ -34,7 +34,7 @@ def next_page(answer: Answer) -> str | None:
     if not links:
         return None
     target: str = next((target for target, parameters in links if _NEXT.search(parameters)), links[0][0])
-    url = urljoin(answer.url, target)
+    url = join(answer.url, target)
     # A registry behind a proxy that ends TLS may not know that its clients speak https.
     if origin(url)[1] == origin(answer.url)[1] and origin(answer.url)[0] == "https":
         parts, here = urlsplit(url), urlsplit(answer.url)

@@ -12,7 +12,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 import urllib3.exceptions
-from requests.utils import get_environ_proxies
+from requests.utils import get_environ_proxies, select_proxy
 
 from imagestreams.upstream import guard
 from imagestreams.upstream.adapter import Adapter, Session
@@ -38,6 +38,14 @@ def origin(url: str) -> Origin:
         raise Malformed(f"{shown(url)}: the URL is malformed") from error
     default = {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port or default
+
+
+def join(base: str, url: str) -> str:
+    """Return a URL as it is meant at another one; raises Malformed."""
+    try:
+        return urljoin(base, url)
+    except ValueError as error:
+        raise Malformed(f"{shown(base)} leads to a URL that is malformed") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ class Transport:
         if not remaining:
             raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded")
         proxies = get_environ_proxies(url)
-        if proxies and not self._allow_private:
+        if select_proxy(url, proxies) and not self._allow_private:
             _, host, port = origin(url)
             guard.check(host, port or 443)
         response = self._session.request(
@@ -142,7 +150,7 @@ def _redirected(call: Call, answer: Answer) -> str:
     where = answer.headers.get("Location")
     if not where:
         raise Malformed(f"{request_line(call.method, answer.url)}: {answer.status} response missing Location header")
-    url = urldefrag(urljoin(answer.url, where)).url
+    url = urldefrag(join(answer.url, where)).url
     check_scheme(url, base=answer.url, insecure=call.insecure)
     return url
 
