@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from registry_meta.kube.meta import (
-    REPLACED,
+    EMBEDDED,
     KubeObject,
     KubeStruct,
     ObjectMeta,
@@ -138,7 +138,7 @@ class Image(KubeObject):
 
     metadata: ObjectMeta = msgspec.field(default_factory=lambda: ObjectMeta())
     docker_image_reference: str = ""
-    docker_image_metadata: Annotated[DockerImage, REPLACED] = msgspec.field(default_factory=lambda: DockerImage())
+    docker_image_metadata: Annotated[DockerImage, EMBEDDED] = msgspec.field(default_factory=lambda: DockerImage())
     docker_image_metadata_version: str = ""
     docker_image_manifest: str = ""
     docker_image_layers: list[ImageLayer] | None = None

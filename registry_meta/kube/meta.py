@@ -60,6 +60,9 @@ MERGED = msgspec.Meta(extra={"patch_strategy": "merge"})
 REPLACED = msgspec.Meta(extra={"patch_strategy": "replace"})
 """The mark of an object that patches replace as a whole."""
 
+EMBEDDED = msgspec.Meta(extra={"patch_strategy": "replace", "embedded": True})
+"""The mark of an object with a schema of its own: replaced by patches, and its unknown fields go unmentioned."""
+
 
 class OwnerReference(KubeStruct):
     """Another object that this one belongs to; dependents are removed with their last owner."""

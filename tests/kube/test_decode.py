@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from registry_meta.kube import decode
 from registry_meta.kube.decode import WrongType
 from registry_meta.kube.errors import StatusError
-from registry_meta.kube.meta import KubeObject, KubeStruct, ObjectMeta, Time
+from registry_meta.kube.meta import EMBEDDED, KubeObject, KubeStruct, ObjectMeta, Time
 
 Base64 = Annotated[str, msgspec.Meta(extra_json_schema={"format": "byte"})]
 
@@ -41,6 +41,7 @@ class Thing(KubeObject):
     content: Base64 | None = None
     mode: Literal["", "one", "two"] = ""
     inner: Inner | None = None
+    foreign: Annotated[Part | None, EMBEDDED] = None
 
 
 class Inner(KubeObject):
@@ -241,6 +242,12 @@ def test_unknown_fields_are_dropped_and_named() -> None:
         'unknown field "named.x.y.baz"',
         'unknown field "metadata.nonsense"',
     ]
+
+
+def test_unknown_fields_of_an_embedded_object_go_unmentioned() -> None:
+    thing, unknown = decode.convert({"foreign": {"name": "a", "Colour": 1, "parts": [{"size": 1, "x": 1}]}}, Thing)
+
+    assert (thing, unknown) == (Thing(foreign=Part(name="a", parts=[Part(size=1)])), [])
 
 
 def test_what_every_object_may_say_is_known() -> None:

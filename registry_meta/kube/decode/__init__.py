@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-
 from registry_meta.kube import errors
 from registry_meta.kube.decode.typed import Mismatch, reader_of
 from registry_meta.kube.decode.yaml import DEEPEST, load_yaml

@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -220,6 +220,11 @@ def _free_map(value: object, unknown: list[str]) -> object:
     return value
 
 
+def _embedded(read: Reader) -> Reader:
+    """Return a reader that keeps unknown fields to itself."""
+    return lambda value, unknown: read(value, [])
+
+
 def _one_of(values: frozenset[object]) -> Reader:
     def read(value: object, unknown: list[str]) -> object:
         if isinstance(value, (dict, list)) or value not in values:
@@ -243,7 +248,7 @@ SCALARS: dict[type[inspect.Type], tuple[Reader, object]] = {
 def _reader(info: inspect.Type) -> Reader:
     info, marks = _bare(info)
     if isinstance(info, inspect.StructType):
-        return reader_of(info.cls)
+        return _embedded(reader_of(info.cls)) if marks.get("embedded") else reader_of(info.cls)
     if isinstance(info, inspect.ListType):
         return _ListReader(info.item_type)
     if isinstance(info, inspect.DictType):
@@ -276,11 +281,11 @@ def _zero(info: inspect.Type) -> object:
 
 
 def _bare(info: inspect.Type) -> tuple[inspect.Type, dict[str, object]]:
-    """Return a type without its marks and without None, and the marks of its JSON schema."""
+    """Return a type without its marks and without None, and its marks."""
     marks: dict[str, object] = {}
     while isinstance(info, (inspect.Metadata, inspect.UnionType)):
         if isinstance(info, inspect.Metadata):
-            marks |= info.extra_json_schema or {}
+            marks |= (info.extra_json_schema or {}) | (info.extra or {})
             info = info.type
             continue
         members = [member for member in info.types if not isinstance(member, inspect.NoneType)]
@@ -290,7 +295,11 @@ def _bare(info: inspect.Type) -> tuple[inspect.Type, dict[str, object]]:
     return info, marks
 
 
-@cache
+_READERS: dict[type, Reader] = {}
+
+
 def reader_of(type_: type[Any]) -> Reader:
-    """Return the reader of a wire type."""
-    return _StructReader(type_)
+    """Return the reader of a wire type; there is one for each."""
+    if type_ not in _READERS:
+        _READERS[type_] = _StructReader(type_)
+    return _READERS[type_]
