@@ -62,7 +62,7 @@ class Exchange:
         serve, needed = methods.get(info.verb, (None, ""))
         if serve is None or (info.verb == "create" and self._misplaced()):
             raise errors.method_not_allowed()
-        if not hasattr(storage, needed):
+        if not hasattr(storage, needed) or (info.verb == "patch" and not getattr(storage, "patchable", True)):
             raise self._lacking(storage)
         return serve(storage)
 

@@ -23,6 +23,9 @@ from registry_meta.kube.resource import Resource
 
 logger = logging.getLogger(__name__)
 
+DRAINED = 256 * 1024
+"""The longest body (bytes) that is read although nobody wants it."""
+
 TIMEOUT = re.compile(r"^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+$")
 
 
@@ -52,6 +55,7 @@ class ApiView(APIView):
         self, request: Request, response: HttpResponseBase, *args: object, **kwargs: object
     ) -> HttpResponseBase:
         """Add the headers that every answer carries."""
+        _drain(request)
         headers = response.headers
         headers["Audit-ID"] = request.META.get("HTTP_AUDIT_ID") or str(uuid.uuid4())
         headers.setdefault("Cache-Control", "no-cache, private")
@@ -104,6 +108,13 @@ class ApiView(APIView):
         if context.subresource is None:
             raise errors.no_such_path()
         return Exchange(request, info, resource, context).serve(context.subresource.storage)
+
+
+def _drain(request: Request) -> None:
+    """Read what is left of the body: an answer that comes before would end a connection that others wait for."""
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if length.isdigit() and 0 < int(length) <= DRAINED:
+        request._request.read()
 
 
 def _fits(info: RequestInfo, resource: Resource) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 RBAC = "rbac.authorization.k8s.io"
@@ -30,9 +30,8 @@ class Example:
     generates_names: bool = True
     finishes_elsewhere: bool = False
     """Deletion begins with the request and is finished by a worker."""
-    unversioned_updates: bool = True
-    """A PUT may leave out the resourceVersion."""
-    needs: dict[str, Document] = field(default_factory=dict)
+    everyone_reads: bool = False
+    """Whoever is authenticated may read the objects."""
 
 
 def event(namespace: str) -> Document:
@@ -71,7 +70,7 @@ EXAMPLES: dict[str, Example] = {
     "events": Example(event),
     f"roles.{RBAC}": Example(rules),
     f"rolebindings.{RBAC}": Example(binding),
-    f"clusterroles.{RBAC}": Example(rules),
+    f"clusterroles.{RBAC}": Example(rules, everyone_reads=True),
     f"clusterrolebindings.{RBAC}": Example(binding),
     "images.image.openshift.io": Example(image, digest_name, generates_names=False),
     "imagestreams.image.openshift.io": Example(lambda namespace: {"spec": {"lookupPolicy": {"local": False}}}),
