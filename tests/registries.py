@@ -212,6 +212,7 @@ class _QuietServer(http.server.ThreadingHTTPServer):
 
 class _StandInHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def __init__(self, site: StandIn, *arguments: object) -> None:
         self._site = site
