@@ -20,6 +20,8 @@ from authz.api.secrets import SECRETS
 from authz.api.serviceaccounts import SERVICE_ACCOUNTS
 from authz.api.subjectreviews import SELF_SUBJECT_REVIEWS
 from authz.api.tokenreviews import TOKEN_REVIEWS
+from authz.descriptions import DESCRIPTIONS
+from registry_meta.kube import openapi_text
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.hints import bell
 from registry_meta.kube.strategy import ADMISSIONS
@@ -45,5 +47,6 @@ KINDS = (
 def register() -> None:
     """Fill the catalog, guard creations, and wake the workers when namespaces change."""
     catalog.register(*KINDS)
+    openapi_text.describe(DESCRIPTIONS)
     ADMISSIONS.append(namespace_exists)
     bell.on(NAMESPACES.key, tasks.sweep_namespaces)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from authz.rules import Attributes
-
 from authz import policy
+from authz.rules import Attributes
 from imagestreams.types import GROUP, VERSION
 from registry_meta.kube import errors
 from registry_meta.kube.meta import GroupResource

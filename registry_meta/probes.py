@@ -8,7 +8,7 @@ import django
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from registry_meta.kube import changes
+from registry_meta.kube import changes, discovery
 
 VERSION = {
     "major": "1",
@@ -48,7 +48,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def not_found(request: HttpRequest, **kwargs: object) -> HttpResponse:
     """Answer a path that leads nowhere."""
-    return HttpResponse("404 page not found\n", status=404, content_type="text/plain; charset=utf-8")
+    return discovery.no_page()
 
 
 def _database() -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from authz.authentication import BearerAuthentication
-from authz.permission import RBACPermission
 from django.http.response import HttpResponseBase
 from django.urls import path, re_path
 
+from authz.authentication import BearerAuthentication
+from authz.permission import RBACPermission
 from registry_meta import probes
 from registry_meta.kube import discovery, openapi
 from registry_meta.kube.views import ApiView, PlainView
@@ -22,7 +22,8 @@ GUARDED: dict[str, Any] = {
 
 def plain(answer: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Return the view of a path that is no resource."""
-    return PlainView.as_view(answer=answer, **GUARDED)
+    view: Callable[..., HttpResponseBase] = PlainView.as_view(answer=answer, **GUARDED)
+    return view
 
 
 api = ApiView.as_view(**GUARDED)

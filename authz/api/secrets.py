@@ -156,7 +156,7 @@ SECRETS = Resource(
     columns=(
         NAME,
         Column("Type", description="What the secret is for, and which keys it must have."),
-        Column("Data", "integer", description="The number of keys."),
+        Column("Data", description="The number of keys."),
         AGE,
     ),
     row=row,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from registry_meta.kube.validation import path_segment
-
 from imagestreams import formats, manifests, rows, validation
 from imagestreams.formats import ManifestError
 from imagestreams.types import GROUP, VERSION, Image
@@ -15,6 +13,7 @@ from registry_meta.kube.objects import ObjectStorage
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import NAME, Column, Resource
 from registry_meta.kube.strategy import Strategy
+from registry_meta.kube.validation import path_segment
 
 logger = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 from imagestreams import manifests, tags, validation
@@ -13,7 +14,7 @@ from imagestreams.hosts import registry_hosts
 from imagestreams.types import GROUP, VERSION, Image, ImageStream, ImageStreamMapping, TagEvent
 from registry_meta.kube import errors, store
 from registry_meta.kube import validation as machinery
-from registry_meta.kube.errors import StatusError
+from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupResource, timestamp
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import Resource
@@ -32,6 +33,7 @@ class ImageStreamMappingStorage:
         """
         _prepare(obj, context=context)
         problems = machinery.object_meta(obj.metadata, namespaced=True, name_rule=machinery.path_segment)
+        problems += _image_metadata(obj.image)
         problems += validation.image_stream_mapping(obj)
         if problems:
             raise errors.invalid(MAPPINGS.group_kind, obj.metadata.name, problems)
@@ -68,9 +70,15 @@ def _prepare(obj: ImageStreamMapping, *, context: Context) -> None:
     image.signatures = None
     manifests.default_image(image)
     hosts = registry_hosts()
-    if not image.docker_image_reference and hosts.internal:
+    if not image.docker_image_reference and hosts.internal and image.metadata.name:
         place = f"{hosts.internal}/{context.namespace}/{obj.metadata.name}"
         image.docker_image_reference = f"{place}@{image.metadata.name}"
+
+
+def _image_metadata(image: Image) -> list[FieldError]:
+    """Return what is wrong with the metadata of the image inside."""
+    found = machinery.object_meta(image.metadata, namespaced=False, name_rule=machinery.path_segment)
+    return [replace(problem, field=f"image.{problem.field}") for problem in found]
 
 
 def _store_image(image: Image, *, context: Context) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from authz.api.secrets import SECRETS
 
+from authz.api.secrets import SECRETS
 from imagestreams.types import GROUP, VERSION
-from registry_meta.kube import pagination
+from registry_meta.kube import changes, pagination
 from registry_meta.kube.pagination import ListOptions
 from registry_meta.kube.request import Context
 
@@ -34,10 +34,10 @@ class SecretsStorage:
 
     def get(self, name: str, *, context: Context) -> dict[str, Any]:
         """Return the secrets as a SecretList of the image group."""
-        page_version = str(pagination.changes.newest())
+        version = str(changes.newest())
         return {
             "kind": "SecretList",
             "apiVersion": f"{GROUP}/{VERSION}",
-            "metadata": {"resourceVersion": page_version},
+            "metadata": {"resourceVersion": version},
             "items": pull_secrets(context.namespace),
         }

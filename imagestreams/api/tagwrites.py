@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from registry_meta.kube.selectors import FieldSelector
-
 from imagestreams import tags
 from imagestreams.api import imagestreams as streams
 from imagestreams.api.imagestreams import IMAGE_STREAMS
@@ -17,6 +15,7 @@ from registry_meta.kube.meta import ObjectMeta, new_uid, timestamp
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import ListOptions, Page
 from registry_meta.kube.request import Context
+from registry_meta.kube.selectors import FieldSelector
 
 ATTEMPTS = 10
 

@@ -45,10 +45,12 @@ class Wanted:
     preserve: bool
     platform: Platform
 
-    @property
-    def by_digest(self) -> bool:
-        """Whether the image is named by its digest."""
-        return ":" in self.reference
+    def source(self, digest: str = "") -> PullSpec:
+        """Return where the image is looked for, or where that with another digest of the repository is."""
+        normal = self.repository.with_client_defaults()
+        if digest or ":" in self.reference:
+            return normal.at(digest or self.reference)
+        return normal.tagged(self.reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,32 +98,35 @@ class Fetcher:
 
     def _repository(self, spec: PullSpec, *, insecure: bool) -> RepositoryClient:
         host, path = spec.host_and_path()
-        logins = [
+        logins: list[Credential | None] = [
             Credential(login.username, login.password, login.identity_token, login.registry_token)
             for login in self._keyring.logins(spec)
         ]
+        if logins:
+            # What is public stays so for those whose password is wrong.
+            logins.append(None)
         return self._client.repository(Repository(host, path), credentials=logins, insecure=insecure)
 
     def _one(self, wanted: Wanted) -> Fetched:
-        normal = wanted.repository.with_client_defaults()
-        full = normal.at(wanted.reference) if wanted.by_digest else normal.tagged(wanted.reference)
         try:
             return self._fetched(wanted)
         except UpstreamError as error:
-            return Fetched(conditions.image_failure(error, full))
+            return Fetched(conditions.image_failure(error, wanted.source()))
+        except _MemberFailed as error:
+            return Fetched(conditions.image_failure(error.failure, wanted.source(error.digest)))
+        except _Unreadable as error:
+            return Fetched(conditions.internal_failure(f"{wanted.source().exact()}: {error}"))
         except ManifestError as error:
             return Fetched(conditions.internal_failure(str(error)))
 
     def _fetched(self, wanted: Wanted) -> Fetched:
         repository = self._repository(wanted.repository, insecure=wanted.insecure)
-        manifest = repository.manifest(wanted.reference)
-        parsed = formats.parse(manifest.media_type, manifest.body)
-        if isinstance(parsed, formats.ManifestList | formats.OCIIndex):
-            if wanted.preserve:
-                return self._whole(wanted, repository, parsed)
-            chosen = formats.choose_platform(parsed.members, wanted.platform.architecture, wanted.platform.os)
-            return Fetched(SUCCESS, self._platform(wanted, repository, chosen.digest))
-        return Fetched(SUCCESS, self._single(wanted, repository, parsed))
+        parsed = _read(repository, wanted.reference)
+        if not isinstance(parsed, formats.ManifestList | formats.OCIIndex):
+            return Fetched(SUCCESS, self._single(wanted, repository, parsed))
+        if wanted.preserve:
+            return self._whole(wanted, repository, parsed)
+        return Fetched(SUCCESS, self._platform(wanted, repository, _chosen(wanted, parsed).digest))
 
     def _whole(
         self, wanted: Wanted, repository: RepositoryClient, index: formats.ManifestList | formats.OCIIndex
@@ -130,7 +135,10 @@ class Fetcher:
         image = manifests.image_from(index, source=wanted.repository, now=self._now)
 
         def member(descriptor: Descriptor) -> Image:
-            return self._platform(wanted, repository, descriptor.digest)
+            try:
+                return self._platform(wanted, repository, descriptor.digest)
+            except UpstreamError as error:
+                raise _MemberFailed(descriptor.digest, error) from error
 
         if len(index.members) <= 1:
             return Fetched(SUCCESS, image, [member(descriptor) for descriptor in index.members])
@@ -139,12 +147,9 @@ class Fetcher:
 
     def _platform(self, wanted: Wanted, repository: RepositoryClient, digest: str) -> Image:
         """Return the image behind a digest; of an index inside an index, that of the wanted platform."""
-        manifest = repository.manifest(digest)
-        parsed = formats.parse(manifest.media_type, manifest.body)
+        parsed = _read(repository, digest)
         if isinstance(parsed, formats.ManifestList | formats.OCIIndex):
-            chosen = formats.choose_platform(parsed.members, wanted.platform.architecture, wanted.platform.os)
-            manifest = repository.manifest(chosen.digest)
-            parsed = formats.parse(manifest.media_type, manifest.body)
+            parsed = _read(repository, _chosen(wanted, parsed).digest)
         return self._single(wanted, repository, parsed)
 
     def _single(self, wanted: Wanted, repository: RepositoryClient, manifest: formats.Manifest) -> Image:
@@ -155,3 +160,31 @@ class Fetcher:
             raise ManifestError("an index holds an index that holds an index")
         config = repository.blob(manifest.config.digest, limit=CONFIG_LIMIT)
         return manifests.image_from(manifest, source=wanted.repository, now=self._now, config=config)
+
+
+class _MemberFailed(Exception):
+    """A member of an index could not be fetched."""
+
+    def __init__(self, digest: str, failure: UpstreamError) -> None:
+        super().__init__(digest)
+        self.digest = digest
+        self.failure = failure
+
+
+class _Unreadable(ManifestError):
+    """What the registry sent is no manifest of the kind that it says, or names nothing."""
+
+
+def _read(repository: RepositoryClient, reference: str) -> formats.Manifest:
+    manifest = repository.manifest(reference)
+    try:
+        return formats.parse(manifest.media_type, manifest.body)
+    except ManifestError as error:
+        raise _Unreadable(str(error)) from error
+
+
+def _chosen(wanted: Wanted, index: formats.ManifestList | formats.OCIIndex) -> Descriptor:
+    try:
+        return formats.choose_platform(index.members, wanted.platform.architecture, wanted.platform.os)
+    except ManifestError as error:
+        raise _Unreadable(str(error)) from error

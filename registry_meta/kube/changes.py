@@ -183,9 +183,14 @@ class Feed:
 
     def topic(self, key: str) -> tuple[Topic, int]:
         """Return the topic of a resource and the version from which it holds every change."""
+        current = newest()
         with self._lock:
+            if current < self._position:
+                # The database is another one than before: one that was restored from a copy.
+                self._position = current
+                self._topics.clear()
             if self._thread is None or not self._thread.is_alive():
-                self._position = newest()
+                self._position = current
                 self._topics.clear()
                 self._thread = threading.Thread(target=self._follow, name="change-feed", daemon=True)
                 self._thread.start()

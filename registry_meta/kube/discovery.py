@@ -9,7 +9,6 @@ import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
-from registry_meta.kube import errors
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.negotiation import JSON, clauses
 from registry_meta.kube.objects import ObjectStorage
@@ -41,14 +40,14 @@ def core_versions(request: HttpRequest) -> HttpResponseBase:
 def group(request: HttpRequest, group: str) -> HttpResponseBase:
     """Answer /apis/GROUP."""
     if group not in catalog.groups():
-        raise errors.no_such_path()
+        return no_page()
     return JsonResponse({"kind": "APIGroup", "apiVersion": "v1", **_group(group)})
 
 
 def resources(request: HttpRequest, version: str, group: str = "") -> HttpResponseBase:
     """Answer /api/v1 and /apis/GROUP/VERSION."""
     if version not in catalog.groups().get(group, []):
-        raise errors.no_such_path()
+        return no_page()
     listed: list[dict[str, Any]] = []
     for resource in catalog.of(group, version):
         listed.append(_plain(resource))
@@ -58,6 +57,11 @@ def resources(request: HttpRequest, version: str, group: str = "") -> HttpRespon
     return JsonResponse(
         {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
     )
+
+
+def no_page() -> HttpResponse:
+    """Return the answer of a path outside everything that is served."""
+    return HttpResponse("404 page not found\n", status=404, content_type="text/plain; charset=utf-8")
 
 
 def _group(name: str) -> dict[str, Any]:

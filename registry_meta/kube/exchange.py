@@ -11,10 +11,11 @@ from rest_framework.request import Request
 
 from registry_meta.kube import decode, errors, pagination, table
 from registry_meta.kube.errors import StatusError
-from registry_meta.kube.meta import KubeObject
+from registry_meta.kube.meta import GroupKind, KubeObject
 from registry_meta.kube.negotiation import JSON, TABLE, Rendition, encode, negotiate, wants_pretty
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import Page
+from registry_meta.kube.patch import rejected
 from registry_meta.kube.patch.request import PATCHES, PatchRequest
 from registry_meta.kube.protobuf import decode_protobuf
 from registry_meta.kube.request import Context, RequestInfo, write_options
@@ -22,6 +23,7 @@ from registry_meta.kube.resource import Resource, Subresource
 from registry_meta.kube.store import Stored
 from registry_meta.kube.store import encode as document_of
 from registry_meta.kube.table import ListMeta, Tabulator
+from registry_meta.kube.validation import IMMUTABLE
 
 T = TypeVar("T")
 
@@ -31,6 +33,8 @@ INPUT_TYPES = {
     "application/yaml": "yaml",
     "application/vnd.kubernetes.protobuf": "protobuf",
 }
+
+ANOTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
 Result = Stored | KubeObject | dict[str, Any]
 """What a storage answers with: a stored object, one made for this answer, or a Status."""
@@ -60,17 +64,20 @@ class Exchange:
             "deletecollection": (self._delete_collection, "delete_collection"),
         }
         serve, needed = methods.get(info.verb, (None, ""))
-        if serve is None or (info.verb == "create" and self._misplaced()):
+        if serve is None or self._misplaced():
             raise errors.method_not_allowed()
         if not hasattr(storage, needed) or (info.verb == "patch" and not getattr(storage, "patchable", True)):
             raise self._lacking(storage)
         return serve(storage)
 
     def _misplaced(self) -> bool:
-        """Return whether a POST goes to an object, or to all namespaces at once."""
-        if self.sub is not None:
+        """Return whether a verb goes to a collection, an object, or all namespaces, where it has no business."""
+        info = self.info
+        if info.verb in ("update", "patch"):
+            return not info.name
+        if self.sub is not None or info.verb not in ("create", "deletecollection"):
             return False
-        return bool(self.info.name) or (self.resource.namespaced and not self.info.namespace)
+        return bool(info.name) or (self.resource.namespaced and not info.namespace)
 
     def _lacking(self, storage: Any) -> StatusError:
         """Return the error of a verb that the storage lacks: 404 where the path has no method at all."""
@@ -150,22 +157,33 @@ class Exchange:
         if content_type not in PATCHES:
             raise errors.unsupported_media_type(list(PATCHES))
         self._options("PatchOptions")
+        if "force" in self.request.GET:
+            problem = errors.field_forbidden("force", "may not be specified for non-apply patch")
+            raise errors.invalid(GroupKind("meta.k8s.io", "PatchOptions"), "", [problem])
         patch = PatchRequest(content_type, self._body(), self._type())
 
         def edit(old: Any) -> Any:
             kind, api_version = self._kind()
             tree = patch.apply({"kind": kind, "apiVersion": api_version, **msgspec.to_builtins(old)})
-            self._check_type(tree)
-            new = self._convert(tree, self._type(), patched=True)
+            new = self._patched(tree, patch.duplicates)
             self._match_name(new)
             if self.resource.namespaced and new.metadata.namespace != self.context.namespace:
-                raise errors.bad_request(
-                    "the namespace of the provided object does not match the namespace sent on the request"
-                )
+                raise errors.bad_request(ANOTHER_NAMESPACE)
+            if new.metadata.uid not in ("", old.metadata.uid):
+                problem = errors.invalid_value("metadata.uid", new.metadata.uid, IMMUTABLE)
+                raise errors.invalid(self.resource.group_kind, self.info.name, [problem])
             return new
 
         stored, created = storage.update(self.info.name, edit, context=self.context, replaces=False)
         return self._answer(stored, rendition, status=201 if created else 200)
+
+    def _patched(self, tree: dict[str, Any], duplicates: list[str]) -> Any:
+        """Return the object that a patch made; what makes it none of this kind is the patch's fault."""
+        try:
+            self._check_type(tree)
+            return self._convert(tree, self._type(), problems=duplicates, patched=True)
+        except decode.WrongType as error:
+            raise rejected(error.message) from error
 
     def _delete(self, storage: Any) -> HttpResponse:
         rendition = self._rendition(is_list=False)
@@ -220,6 +238,8 @@ class Exchange:
             raise errors.unsupported_media_type(list(INPUT_TYPES))
         body = self._body()
         if form == "protobuf":
+            # What a protobuf body holds that is unknown here was never part of its JSON form.
+            self._validation = "Ignore"
             return decode_protobuf(body, *self._kind()), []
         parsed = decode.parse(body, form)
         if not isinstance(parsed.tree, dict):
@@ -236,16 +256,20 @@ class Exchange:
         kind, api_version = self._kind()
         given_version, given_kind = tree.pop("apiVersion", None), tree.pop("kind", None)
         if given_version and given_version != api_version:
-            raise errors.bad_request(
-                f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
+            raise decode.WrongType(
+                400,
+                "BadRequest",
+                f"the API version in the data ({given_version}) does not match the expected API version ({api_version})",
             )
         if given_kind and given_kind != kind:
-            raise errors.bad_request(f"{given_kind} in version {api_version!r} cannot be handled as a {kind}")
+            version = api_version.rpartition("/")[2]
+            why = f'{given_kind} in version "{version}" cannot be handled as a {kind}'
+            raise decode.WrongType(400, "BadRequest", why)
 
     def _convert(
         self, tree: dict[str, Any], type_: type[T], *, problems: list[str] | None = None, patched: bool = False
     ) -> T:
-        obj, unknown = decode.convert(tree, type_)
+        obj, unknown = decode.convert(tree, type_, kind=self._kind()[0], version=self.resource.version)
         found = [*(problems or []), *unknown]
         if not found or self._validation == "Ignore":
             return obj
@@ -256,7 +280,7 @@ class Exchange:
                 raise error
             detail = f"strict decoding error: {', '.join(found)}"
             problem = errors.invalid_value("patch", msgspec.json.encode(tree).decode(), detail)
-            raise errors.invalid(errors.GroupKind("", ""), "", [problem])
+            raise errors.invalid(GroupKind("", ""), "", [problem])
         self.context.warnings += found
         return obj
 
@@ -268,9 +292,7 @@ class Exchange:
         if not self.resource.namespaced:
             metadata.namespace = ""
         elif metadata.namespace not in ("", self.context.namespace):
-            raise errors.bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
+            raise errors.bad_request(ANOTHER_NAMESPACE)
         else:
             metadata.namespace = self.context.namespace
 
@@ -288,7 +310,7 @@ class Exchange:
         self._options("DeleteOptions")
         body = self._body()
         if not body:
-            return DeleteOptions()
+            return self._checked(DeleteOptions.of_query(self.request.GET))
         form = INPUT_TYPES.get(_media_type(self.request) or JSON)
         if form is None:
             raise errors.unsupported_media_type(list(INPUT_TYPES))
@@ -299,8 +321,14 @@ class Exchange:
         if not isinstance(tree, dict) or tree.get("kind", "DeleteOptions") != "DeleteOptions":
             raise errors.bad_request("the body of a deletion must be DeleteOptions")
         tree = {key: value for key, value in tree.items() if key not in ("kind", "apiVersion")}
-        options, _ = decode.convert(tree, DeleteOptions)
+        options, _ = decode.convert(tree, DeleteOptions, kind="DeleteOptions", version="v1")
+        return self._checked(options)
+
+    def _checked(self, options: DeleteOptions) -> DeleteOptions:
         self.context.dry_run = self.context.dry_run or bool(options.dry_run)
+        problems = options.problems()
+        if problems:
+            raise errors.invalid(GroupKind("meta.k8s.io", "DeleteOptions"), "", problems)
         return options
 
     # --- answering
@@ -325,9 +353,7 @@ class Exchange:
             body = encode(body, rendition, pretty=pretty)
         response = HttpResponse(body, status=status, content_type=rendition.media_type)
         if self.context.warnings:
-            response.headers["Warning"] = ", ".join(
-                decode.warning_header(text) for text in dict.fromkeys(self.context.warnings)
-            )
+            response.headers["Warning"] = ", ".join(decode.warning_headers(self.context.warnings))
         return response
 
 

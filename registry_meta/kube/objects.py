@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from registry_meta.kube import errors, pagination, store
 from registry_meta.kube.catalog import catalog
-from registry_meta.kube.meta import KubeObject
+from registry_meta.kube.errors import FieldError
+from registry_meta.kube.meta import GroupKind, KubeObject
 from registry_meta.kube.pagination import ListOptions, Page
-from registry_meta.kube.request import Context
+from registry_meta.kube.request import Context, is_true
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.store import Edit, Preconditions, Stored
 from registry_meta.kube.strategy import Strategy
 from registry_meta.kube.watch import Frame, Watch, watch_options
 
 T = TypeVar("T", bound=KubeObject)
+
+POLICIES = ("Foreground", "Background", "Orphan")
 
 
 class DeleteOptions(msgspec.Struct, rename="camel", kw_only=True):
@@ -28,6 +31,29 @@ class DeleteOptions(msgspec.Struct, rename="camel", kw_only=True):
     orphan_dependents: bool | None = None
     propagation_policy: str = ""
     dry_run: list[str] | None = None
+
+    @classmethod
+    def of_query(cls, query: Mapping[str, str]) -> DeleteOptions:
+        """Return the options that a query gives; raises 400 for what is no number."""
+        orphans = is_true(query["orphanDependents"]) if "orphanDependents" in query else None
+        seconds = pagination.number(query, "gracePeriodSeconds") if query.get("gracePeriodSeconds") else None
+        return cls(
+            grace_period_seconds=seconds,
+            orphan_dependents=orphans,
+            propagation_policy=query.get("propagationPolicy", ""),
+        )
+
+    def problems(self) -> list[FieldError]:
+        """Return what is wrong with the options."""
+        field, policy = "propagationPolicy", self.propagation_policy
+        if policy and self.orphan_dependents is not None:
+            why = "orphanDependents and deletionPropagation cannot be both set"
+            return [errors.invalid_value(field, policy, why)]
+        if policy and policy not in POLICIES:
+            return [errors.not_supported(field, policy, [*POLICIES, "nil"])]
+        if any(value != "All" for value in self.dry_run or []):
+            return [errors.not_supported("dryRun", self.dry_run, ["All"])]
+        return []
 
     def required(self) -> Preconditions:
         """Return what must hold of the object."""
@@ -87,7 +113,7 @@ class ObjectStorage(Generic[T]):
             if not new.metadata.resource_version and not self.strategy.unconditional_update:
                 problem = errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
                 word = context.resource.group_resource
-                kind = errors.GroupKind(word.group, word.resource)
+                kind = GroupKind(word.group, word.resource)
                 raise errors.invalid(kind, old.metadata.name, [problem])
             return new
 

@@ -67,9 +67,15 @@ def selection(resource: Resource, query: Mapping[str, str]) -> Selection:
     fields = FieldSelector.parse(query.get("fieldSelector", ""))
     for key in sorted(fields.fields):
         if key not in ("metadata.name", "metadata.namespace") and key not in resource.fields:
-            known = '"metadata.name", "metadata.namespace"'
-            raise errors.bad_request(f'"{key}" is not a known field selector: only {known}')
+            raise errors.bad_request(unknown_field(resource, key))
     return Selection(labels, fields, fields.value_of("metadata.name"), fields.value_of("metadata.namespace"))
+
+
+def unknown_field(resource: Resource, key: str) -> str:
+    """Return what is said of a field that a kind is not selected by; the core group has its own words."""
+    if not resource.group:
+        return f"field label not supported: {key}"
+    return f'"{key}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +128,11 @@ def list_options(query: QueryDict) -> ListOptions:
         raise errors.invalid(LIST_OPTIONS, "", problems)
     limit = max(number(query, "limit"), 0)
     version = query.get("resourceVersion", "")
-    if query.get("continue"):
+    text = query.get("continue", "")
+    if text:
         if version not in ("", "0"):
             raise errors.bad_request("specifying resource version is not allowed when using continue")
-        parsed = read_token(query["continue"])
+        parsed = read_token(text)
         return ListOptions(limit, parsed.start, parsed.rv if parsed.rv > 0 else None)
     if version in ("", "0"):
         return ListOptions(limit)
@@ -234,7 +241,7 @@ class _Scope:
     namespace: str
     name: str | None
 
-    def where(self, start: tuple[str, str] | None) -> tuple[str, list[object]]:
+    def where(self, start: tuple[str, str] | None) -> tuple[str, list[str]]:
         """Return the SQL condition and its values."""
         sql, values = "resource = %s", [self.key]
         if self.namespace:
@@ -243,7 +250,7 @@ class _Scope:
             sql, values = f"{sql} AND name = %s", [*values, self.name]
         if start is not None:
             sql, values = f"{sql} AND (namespace, name) > (%s, %s)", [*values, *start]
-        return sql, list(values)
+        return sql, values
 
 
 def _read_batch(scope: _Scope, start: tuple[str, str] | None, size: int, snapshot: int | None) -> tuple[int, list[Row]]:

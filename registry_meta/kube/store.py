@@ -109,6 +109,7 @@ def _create(resource: Resource, obj: KubeObject, *, context: Context, strategy: 
     meta.deletion_timestamp = meta.deletion_grace_period_seconds = None
     meta.managed_fields = None
     meta.generation = 1 if strategy.generation else 0
+    _merge_owners(obj, context=context)
     strategy.default(obj)
     strategy.prepare_create(obj, context=context)
     problems = validation.object_meta(meta, namespaced=resource.namespaced, name_rule=strategy.name_problems)
@@ -217,6 +218,7 @@ def _apply(current: Stored, edit: Edit, *, context: Context, strategy: Strategy[
     new = edit(current.object())
     _check(current, Preconditions(new.metadata.resource_version, new.metadata.uid), context=context)
     _restore(new, old)
+    _merge_owners(new, context=context)
     strategy.default(new)
     strategy.prepare_update(new, old, context=context)
     problems = validation.object_meta(new.metadata, namespaced=resource.namespaced, name_rule=strategy.name_problems)
@@ -239,6 +241,14 @@ def _apply(current: Stored, edit: Edit, *, context: Context, strategy: Strategy[
     ):
         return _remove(current, new, old, context=context, strategy=strategy)
     return _save(current, new, old, context=context, strategy=strategy)
+
+
+def _merge_owners(obj: KubeObject, *, context: Context) -> None:
+    """Keep one reference to each owner, and say so when there were more."""
+    owners, warning = validation.distinct_owners(obj.metadata.owner_references or [])
+    obj.metadata.owner_references = owners or None
+    if warning:
+        context.warnings.append(warning)
 
 
 def _restore(new: KubeObject, old: KubeObject) -> None:

@@ -62,7 +62,7 @@ class Tabulator:
         """Return a table of objects; without `headed` the column definitions are left empty (later watch frames)."""
         columns = self.resource.columns or ()
         rows = ",".join(self._row(document) for document in documents)
-        definitions = msgspec.json.encode([column.definition() for column in columns] if headed else [])
+        definitions = msgspec.json.encode([column.definition() for column in columns] if headed else None)
         head = f'{{"kind":"Table","apiVersion":"meta.k8s.io/{self.version}","metadata":'
         body = f',"columnDefinitions":{definitions.decode()},"rows":[{rows}]}}'
         return (head + msgspec.json.encode(meta.json()).decode() + body).encode()
@@ -71,7 +71,7 @@ class Tabulator:
         """Return the table that stands for a bookmark: one row that carries nothing but a version."""
         cells = [""] * len(self.resource.columns or ())
         row = f'{{"cells":{msgspec.json.encode(cells).decode()},"object":{partial(document, self.version)}}}'
-        head = f'{{"kind":"Table","apiVersion":"meta.k8s.io/{self.version}","metadata":{{}},"columnDefinitions":[],'
+        head = f'{{"kind":"Table","apiVersion":"meta.k8s.io/{self.version}","metadata":{{}},"columnDefinitions":null,'
         return f'{head}"rows":[{row}]}}'.encode()
 
     def _row(self, document: str) -> str:

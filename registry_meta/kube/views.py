@@ -13,7 +13,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from registry_meta.kube import errors, meta
+from registry_meta.kube import discovery, errors, meta
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.exchange import Exchange
@@ -91,7 +91,9 @@ class ApiView(APIView):
 
     def _serve(self, request: Request) -> HttpResponseBase:
         info = self.info
-        resource = catalog.find(info.group, info.version, info.resource) if info.is_resource else None
+        if info.version not in catalog.groups().get(info.group, ()):
+            return discovery.no_page()
+        resource = catalog.find(info.group, info.version, info.resource)
         if resource is None or info.trailing or not _fits(info, resource):
             raise errors.no_such_path()
         context = Context(

@@ -60,7 +60,7 @@ def _problems(query: Mapping[str, str]) -> list[FieldError]:
     field, match = "resourceVersionMatch", query.get("resourceVersionMatch", "")
     sends = "sendInitialEvents" in query
     problems: list[FieldError] = []
-    if sends and match != "NotOlderThan" and not match:
+    if sends and match != "NotOlderThan":
         why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
         problems.append(errors.field_forbidden(field, why))
     if match and not sends:
@@ -112,7 +112,9 @@ class Watch:
             current = changes.newest()
             if options.version is not None and options.version > current:
                 raise pagination.too_large_version(options.version, current)
-            self._seen = yield from self._initial() if options.initial else _nothing(current)
+            self._seen = current
+            if options.initial:
+                yield from self._initial()
         else:
             self._seen = options.version
         for entry in changes.between(self.resource.key, self._seen, start):
@@ -120,7 +122,7 @@ class Watch:
         self._seen = max(self._seen, start)
 
     def _initial(self) -> Iterator[bytes]:
-        """Yield what exists as ADDED and return the version of that state."""
+        """Yield what exists as ADDED; the watch goes on from the version of that state."""
         token, snapshot = None, None
         while True:
             options = ListOptions(pagination.BATCH, token, snapshot)
@@ -131,9 +133,9 @@ class Watch:
             if not page.continue_:
                 break
             token = pagination.read_token(page.continue_).start
+        self._seen = snapshot
         if self.options.ends_initial:
             yield self._bookmark(snapshot, {INITIAL_EVENTS_END: "true"})
-        return snapshot  # type: ignore[return-value]  # the value of `yield from`, which Iterator cannot type
 
     def _follow(self, topic: changes.Topic) -> Iterator[bytes]:
         bookmark_at = time.monotonic() + BOOKMARK_SECONDS
@@ -200,16 +202,11 @@ class Watch:
     def _render(self, kind: str, document: str) -> bytes:
         return self._frame(kind, document) if self._frame else plain_frame(self.resource, kind, document)
 
-    def _bookmark(self, version: int | None, annotations: dict[str, str] | None = None) -> bytes:
+    def _bookmark(self, version: int, annotations: dict[str, str] | None = None) -> bytes:
         meta: dict[str, object] = {"resourceVersion": str(version), "creationTimestamp": None}
         if annotations:
             meta["annotations"] = annotations
         return self._render("BOOKMARK", msgspec.json.encode({"metadata": meta}).decode())
-
-
-def _nothing(version: int) -> Iterator[bytes]:
-    yield from ()
-    return version  # type: ignore[return-value]  # the value of `yield from`, which Iterator cannot type
 
 
 def plain_frame(resource: Resource, kind: str, document: str) -> bytes:

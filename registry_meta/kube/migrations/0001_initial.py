@@ -2,6 +2,9 @@
 
 from django.db import migrations, models
 
+FIRST = 2
+"""The version that a new database begins with: what is older was never here, and is gone as far as clients know."""
+
 ORDERED = [
     ("kube_object", "resource", 200),
     ("kube_object", "namespace", 253),
@@ -23,7 +26,7 @@ def start_counters(apps, schema_editor):
     """Make the rows that writers count in."""
     counter = apps.get_model("kube", "Counter")
     for name in ("changes", "compacted"):
-        counter.objects.using(schema_editor.connection.alias).create(name=name, value=1 if name == "changes" else 0)
+        counter.objects.using(schema_editor.connection.alias).create(name=name, value=FIRST)
 
 
 class Migration(migrations.Migration):

@@ -26,9 +26,11 @@ class PatchRequest:
     body: bytes
     type_: type[msgspec.Struct]
     _patch: Any = field(init=False)
+    duplicates: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._patch = decode.parse(self.body, "json").tree
+        parsed = decode.parse(self.body, "json")
+        self._patch, self.duplicates = parsed.tree, parsed.duplicates
         wanted = list if self.content_type == JSON_PATCH else dict
         if not isinstance(self._patch, wanted):
             raise errors.bad_request(f"the body of this patch must be a JSON {'array' if wanted is list else 'object'}")
