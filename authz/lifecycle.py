@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import logging
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import connection
 
 from authz import furnishing
-from authz.api.namespaces import FINALIZE, FINALIZER, NAMESPACES, Namespace
+from authz.api.namespaces import (
+    FINALIZE,
+    FINALIZER,
+    NAMESPACES,
+    STATUS,
+    Namespace,
+    NamespaceCondition,
+    NamespaceStrategy,
+)
 from registry_meta.kube import errors, store
+from registry_meta.kube.meta import timestamp
 from registry_meta.kube.objects import stored_kinds
 from registry_meta.kube.request import SYSTEM, Context
 from registry_meta.kube.resource import Resource
 
-logger = logging.getLogger(__name__)
-
 REASON = "the namespace was deleted"
+REMAINING = "NamespaceFinalizersRemaining"
+"""The condition that says what a namespace waits for."""
+
 OUR_FINALIZERS = (FINALIZER, "openshift.io/origin")
 """The work that is done here: objects of Kubernetes' kinds, and those of OpenShift's."""
 
@@ -44,17 +55,38 @@ def finish(name: str, *, now: datetime) -> bool:
 
     May be broken off anywhere and begun again, by several at a time.
     """
-    left = sum(_clear(resource, name, now=now) for resource in _kinds())
-    if left:
-        logger.info("namespace %s waits for %d objects with finalizers", name, left)
-        return False
+    holders: Counter[str] = Counter()
+    for resource in _kinds():
+        holders.update(_clear(resource, name, now=now))
+    if holders:
+        _edit(name, lambda namespace: _waiting(namespace, holders, now=now), STATUS, now=now)
+    else:
+        _edit(name, _released, FINALIZE, now=now)
+    return store.find(NAMESPACES, "", name) is None
+
+
+def _edit(name: str, edit: store.Edit, strategy: NamespaceStrategy, *, now: datetime) -> None:
     context = Context(SYSTEM, NAMESPACES, now, reason=REASON)
     try:
-        store.update(NAMESPACES, name, _released, context=context, strategy=FINALIZE)
+        store.update(NAMESPACES, name, edit, context=context, strategy=strategy)
     except errors.StatusError as error:
         if error.code != 404:
             raise
-    return store.find(NAMESPACES, "", name) is None
+
+
+def _waiting(namespace: Namespace, holders: Counter[str], *, now: datetime) -> Namespace:
+    """Say in the status of a namespace what its end is waiting for."""
+    listed = ", ".join(f"{name} in {count} objects" for name, count in sorted(holders.items()))
+    message = f"Some content in the namespace has finalizers remaining: {listed}"
+    conditions = namespace.status.conditions or []
+    if any(condition.type == REMAINING and condition.message == message for condition in conditions):
+        return namespace
+    since = next((found.last_transition_time for found in conditions if found.type == REMAINING), timestamp(now))
+    condition = NamespaceCondition(
+        type=REMAINING, status="True", last_transition_time=since, reason="SomeFinalizersRemain", message=message
+    )
+    namespace.status.conditions = [found for found in conditions if found.type != REMAINING] + [condition]
+    return namespace
 
 
 def _kinds() -> list[Resource]:
@@ -70,13 +102,13 @@ def _released(namespace: Namespace) -> Namespace:
     return namespace
 
 
-def _clear(resource: Resource, namespace: str, *, now: datetime) -> int:
-    """Delete the objects of a kind in a namespace; return how many stay because of their finalizers."""
-    left, last = 0, ""
+def _clear(resource: Resource, namespace: str, *, now: datetime) -> Iterator[str]:
+    """Delete the objects of a kind in a namespace; yield the finalizers of those that stay."""
+    last = ""
     while names := _names(resource, namespace, last, BATCH):
-        left += sum(not _delete(resource, namespace, name, now=now) for name in names)
+        for name in names:
+            yield from _delete(resource, namespace, name, now=now)
         last = names[-1]
-    return left
 
 
 def _names(resource: Resource, namespace: str, after: str, limit: int) -> list[str]:
@@ -85,12 +117,13 @@ def _names(resource: Resource, namespace: str, after: str, limit: int) -> list[s
         return [row[0] for row in cursor.fetchall()]
 
 
-def _delete(resource: Resource, namespace: str, name: str, *, now: datetime) -> bool:
+def _delete(resource: Resource, namespace: str, name: str, *, now: datetime) -> list[str]:
+    """Delete an object; return what holds it."""
     context = Context(SYSTEM, resource, now, namespace=namespace, reason=REASON)
     try:
-        _, gone = store.delete(resource, name, context=context, strategy=resource.storage.strategy)
+        last, gone = store.delete(resource, name, context=context, strategy=resource.storage.strategy)
     except errors.StatusError as error:
         if error.code != 404:
             raise
-        return True
-    return gone
+        return []
+    return [] if gone else last.object().metadata.finalizers or ["another deletion"]

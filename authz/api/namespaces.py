@@ -162,6 +162,7 @@ def row(namespace: Namespace, now: datetime) -> list[object]:
     return [meta.name, namespace.status.phase, age(meta.creation_timestamp, now)]
 
 
+STATUS = NamespaceStatusStrategy()
 FINALIZE = NamespaceFinalizeStrategy()
 
 NAMESPACES = Resource(
@@ -181,7 +182,7 @@ NAMESPACES = Resource(
         "status.phase": lambda obj: str(obj.get("status", {}).get("phase", "")),
     },
     subresources=(
-        Subresource(name="status", storage=StatusStorage(NamespaceStatusStrategy()), type=Namespace, kind="Namespace"),
+        Subresource(name="status", storage=StatusStorage(STATUS), type=Namespace, kind="Namespace"),
         Subresource(name="finalize", storage=FinalizeStorage(FINALIZE), type=Namespace, kind="Namespace"),
     ),
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from authz import furnishing, lifecycle
-from registry_meta.kube import meta
+from authz.api.secrets import SECRETS, Secret
+from registry_meta.kube import meta, store
+from registry_meta.kube.errors import StatusError
+from registry_meta.kube.meta import ObjectMeta
+from registry_meta.kube.request import SYSTEM, Context
 from tests.authz.conftest import Api
 
 NAMESPACES = "/api/v1/namespaces"
@@ -64,9 +70,11 @@ def test_a_namespace_waits_for_what_has_finalizers(admin: Api, team: str) -> Non
     admin.delete(f"{NAMESPACES}/{team}")
 
     held = lifecycle.sweep(meta.now())
+    conditions = admin.get(f"{NAMESPACES}/{team}")[1]["status"]["conditions"]
     admin.patch(secret, {"metadata": {"finalizers": None}})
 
     assert held == 0
+    assert "example.com/hold in 1 objects" in conditions[0]["message"]
     assert lifecycle.sweep(meta.now()) == 1
 
 
@@ -98,3 +106,29 @@ def test_what_a_namespace_lacks_is_made_again(admin: Api, team: str) -> None:
 
     assert furnishing.furnish_all([team], now=meta.now()) == 1
     assert admin.get(f"{NAMESPACES}/{team}/serviceaccounts/default")[0] == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_object_outlives_its_namespace(admin: Api, team: str) -> None:
+    def write(number: int) -> str:
+        context = Context(SYSTEM, SECRETS, meta.now(), namespace=team)
+        secret = Secret(metadata=ObjectMeta(name=f"s{number}"))
+        try:
+            store.create(SECRETS, secret, context=context, strategy=SECRETS.storage.strategy)
+        except StatusError as error:
+            return error.reason
+        finally:
+            connections.close_all()
+        return "stored"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(write, range(60))
+        admin.delete(f"{NAMESPACES}/{team}")
+        while not lifecycle.finish(team, now=meta.now()):
+            pass
+        reasons = set(answers)
+
+    assert reasons <= {"stored", "Forbidden", "NotFound"}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM kube_object WHERE namespace = %s", [team])
+        assert cursor.fetchone() == (0,)
