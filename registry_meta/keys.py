@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from registry_meta.environment import Environment, SettingError
+from registry_meta.environment import FERNET_KEY, PREFIX, Environment, SettingError
 
 SECRET_KEY_FILE = "secret.key"  # noqa: S105  # a file's name
 ENCRYPTION_KEY_FILE = "encryption.key"
@@ -19,9 +19,14 @@ def secret_key(environment: Environment) -> str:
 
 
 def encryption_keys(environment: Environment) -> tuple[str, ...]:
-    """Return the Fernet keys for secrets at rest, the one that encrypts first."""
-    text = environment.encryption_key or kept(environment.data_dir / ENCRYPTION_KEY_FILE, new_fernet_key)
-    return tuple(key.strip() for key in text.split(",") if key.strip())
+    """Return the Fernet keys for secrets at rest, the one that encrypts first; there is at least one."""
+    path = environment.data_dir / ENCRYPTION_KEY_FILE
+    text = environment.encryption_key or kept(path, new_fernet_key)
+    found = tuple(key.strip() for key in text.split(",") if key.strip())
+    if not found or not all(FERNET_KEY.match(key) for key in found):
+        where = f"{PREFIX}ENCRYPTION_KEY: this" if environment.encryption_key else f"{PREFIX}DATA_DIR: {path}"
+        raise SettingError(f"{where} is not a Fernet key (32 bytes in URL-safe base64)")
+    return found
 
 
 def new_fernet_key() -> str:

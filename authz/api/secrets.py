@@ -160,5 +160,6 @@ SECRETS = Resource(
         AGE,
     ),
     row=row,
+    sealed=True,
     fields={"type": lambda obj: str(obj.get("type", ""))},
 )

@@ -7,17 +7,21 @@ import binascii
 
 from registry_meta.kube import store
 from registry_meta.kube.catalog import catalog
+from registry_meta.kube.sealing import Unreadable
 
 SECRETS = "secrets"
 
 
 class SecretMissing(Exception):
-    """There is no such Secret, or it does not hold the key."""
+    """There is no such Secret, it does not hold the key, or it cannot be read."""
 
 
 def key(namespace: str, name: str, entry: str) -> bytes:
     """Return the bytes under a key of a Secret; raises SecretMissing."""
-    stored = store.find(catalog.by_key(SECRETS), namespace, name)
+    try:
+        stored = store.find(catalog.by_key(SECRETS), namespace, name)
+    except Unreadable:
+        raise SecretMissing(f'the secret "{name}" cannot be decrypted') from None
     if stored is None:
         raise SecretMissing(f'the secret "{name}" does not exist')
     packed = (stored.object().data or {}).get(entry, "")

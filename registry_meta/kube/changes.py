@@ -13,6 +13,7 @@ from functools import cached_property
 import msgspec
 from django.db import close_old_connections, connection
 
+from registry_meta.kube import sealing
 from registry_meta.kube.models import Change, Counter
 
 logger = logging.getLogger(__name__)
@@ -51,16 +52,32 @@ HEADS = msgspec.json.Decoder(Head)
 
 @dataclass
 class Entry:
-    """One change as watchers read it; what is derived from it is derived once for all of them."""
+    """One change as watchers read it; what is derived from it is derived once for all of them.
+
+    Sealed documents are opened when somebody looks, so that one that cannot be opened troubles nobody else.
+    """
 
     version: int
     type: str
     resource: str
     namespace: str
     name: str
-    document: str
-    previous: str | None
-    frames: dict[str, bytes] = field(default_factory=dict)
+    stored_document: str = field(repr=False)
+    stored_previous: str | None = field(repr=False)
+    frames: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def document(self) -> str:
+        """The object after the change; raises Unreadable."""
+        return self._unsealed(self.stored_document)
+
+    @cached_property
+    def previous(self) -> str | None:
+        """The object before the change; raises Unreadable."""
+        return None if self.stored_previous is None else self._unsealed(self.stored_previous)
+
+    def _unsealed(self, text: str) -> str:
+        return sealing.unseal(text, key=self.resource, namespace=self.namespace, name=self.name)
 
     @cached_property
     def labels(self) -> dict[str, str]:

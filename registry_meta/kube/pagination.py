@@ -12,7 +12,7 @@ import msgspec
 from django.db import connection
 from django.http import QueryDict
 
-from registry_meta.kube import changes, errors
+from registry_meta.kube import changes, errors, sealing
 from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind
 from registry_meta.kube.resource import Resource
@@ -225,12 +225,20 @@ def _batches(
     def batches() -> Iterator[list[Row]]:
         batch = first
         while batch:
-            yield batch
+            yield _unsealed(resource, batch) if resource.sealed else batch
             if not size or len(batch) < size:
                 return
             _, batch = _read_batch(scope, (batch[-1][0], batch[-1][1]), size, version)
 
     return version, batches()
+
+
+def _unsealed(resource: Resource, batch: list[Row]) -> list[Row]:
+    """Return rows with their documents in clear text; raises Unreadable."""
+    return [
+        (namespace, name, sealing.unseal(document, key=resource.key, namespace=namespace, name=name))
+        for namespace, name, document in batch
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class Resource:
     `storage` serves the verbs whose methods it has: `get`, `list`, `watch`, `create`, `update`, `delete`,
     `delete_collection`. `fields` are the field selectors beyond metadata.name and metadata.namespace: key → reader of
     the plain JSON object. `marks` names the counters that move whenever such an object is written.
-    `items_named` says whether list items repeat kind and apiVersion.
+    `sealed` kinds lie in the database encrypted.
     """
 
     group: str
@@ -112,6 +112,7 @@ class Resource:
     subresources: tuple[Subresource, ...] = ()
     marks: tuple[str, ...] = ()
     collection_requests: bool = True
+    sealed: bool = False
 
     @cached_property
     def api_version(self) -> str:

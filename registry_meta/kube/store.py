@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from django.db import IntegrityError, connection, transaction
 
-from registry_meta.kube import changes, errors, validation
+from registry_meta.kube import changes, errors, sealing, validation
 from registry_meta.kube.meta import KubeObject, new_uid, timestamp
 from registry_meta.kube.models import Change
 from registry_meta.kube.request import Context
@@ -30,14 +30,14 @@ NAME_ATTEMPTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object as it lies in the store: `document` is its JSON without kind and apiVersion."""
+    """An object of the store: `document` is its JSON without kind and apiVersion, in clear text."""
 
     resource: Resource
     namespace: str
     name: str
     uid: str
     version: int
-    document: str
+    document: str = field(repr=False)
 
     def object(self) -> Any:
         """Return the object decoded into its wire type; each call gives a fresh one."""
@@ -57,7 +57,14 @@ def find(resource: Resource, namespace: str, name: str) -> Stored | None:
     with connection.cursor() as cursor:
         cursor.execute(READ, [resource.key, namespace, name])
         row = cursor.fetchone()
-    return Stored(resource, namespace, name, *row) if row else None
+    return _stored(resource, namespace, name, row) if row else None
+
+
+def _stored(resource: Resource, namespace: str, name: str, row: tuple[str, int, str]) -> Stored:
+    uid, version, document = row
+    if resource.sealed:
+        document = sealing.unseal(document, key=resource.key, namespace=namespace, name=name)
+    return Stored(resource, namespace, name, uid, version, document)
 
 
 def read(resource: Resource, name: str, *, context: Context) -> Stored:
@@ -74,7 +81,7 @@ def _lock(resource: Resource, namespace: str, name: str) -> Stored | None:
     with connection.cursor() as cursor:
         cursor.execute(READ + suffix, [resource.key, namespace, name])
         row = cursor.fetchone()
-    return Stored(resource, namespace, name, *row) if row else None
+    return _stored(resource, namespace, name, row) if row else None
 
 
 def create(resource: Resource, obj: KubeObject, *, context: Context, strategy: Strategy[Any], uid: str = "") -> Stored:
@@ -143,7 +150,7 @@ def _insert(resource: Resource, obj: KubeObject, *, context: Context, strategy: 
     stored = Stored(resource, meta.namespace, meta.name, meta.uid, version, encode(obj))
     with connection.cursor() as cursor:
         place = [resource.key, meta.namespace, meta.name]
-        cursor.execute(INSERT, [*place, meta.uid, version, stored.document])
+        cursor.execute(INSERT, [*place, meta.uid, version, sealing.seal(resource, stored.document)])
     _log(Change.ADDED, stored, previous=None, context=context)
     strategy.recorded(obj, None, version=version, context=context)
     return stored
@@ -158,12 +165,14 @@ def _taken(existing: Stored, *, context: Context) -> errors.StatusError:
 
 
 def _log(type_: str, stored: Stored, *, previous: str | None, context: Context) -> None:
+    resource = stored.resource
     changes.append(
-        version=stored.version, type_=type_, key=stored.resource.key, namespace=stored.namespace, name=stored.name,
-        document=stored.document, previous=previous, actor=context.actor.username, reason=context.reason,
-        now=context.now,
+        version=stored.version, type_=type_, key=resource.key, namespace=stored.namespace, name=stored.name,
+        document=sealing.seal(resource, stored.document),
+        previous=None if previous is None else sealing.seal(resource, previous),
+        actor=context.actor.username, reason=context.reason, now=context.now,
     )  # fmt: skip
-    changes.mark(stored.resource.marks, stored.version)
+    changes.mark(resource.marks, stored.version)
 
 
 def encode(obj: KubeObject) -> str:
@@ -272,7 +281,7 @@ def _save(current: Stored, new: Any, old: Any, *, context: Context, strategy: St
     stored = Stored(current.resource, current.namespace, current.name, current.uid, version, encode(new))
     with connection.cursor() as cursor:
         place = [current.resource.key, current.namespace, current.name]
-        cursor.execute(UPDATE, [version, stored.document, *place])
+        cursor.execute(UPDATE, [version, sealing.seal(current.resource, stored.document), *place])
     _log(Change.MODIFIED, stored, previous=current.document, context=context)
     strategy.recorded(new, old, version=version, context=context)
     return stored
