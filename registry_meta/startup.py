@@ -16,6 +16,7 @@ from imagestreams import startup as images
 from registry_meta import certificates, kubeconfig
 from registry_meta.environment import Environment
 from registry_meta.keys import make_private_directory, write_private
+from registry_meta.kube import resealing, sealing
 
 TOKEN_FILE = "admin.token"  # noqa: S105  # a file's name
 KUBECONFIG_FILE = "admin.kubeconfig"
@@ -38,13 +39,15 @@ ADMINISTRATOR: list[Administrator] = [bootstrap.administrator]
 def prepare(environment: Environment) -> None:
     """Make the data directory ready and the database current, and write the administrator's credentials.
 
-    Raises CommandError, for a line without a traceback, when the database cannot be reached.
+    Raises CommandError, for a line without a traceback, when the database cannot be reached or its secrets cannot be
+    decrypted.
     """
     make_private_directory(environment.data_dir)
     files = certificates.ensure(environment, now=datetime.now(UTC))
     _reach()
     with _alone():
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
+        _check_keys()
         for hook in HOOKS:
             hook()
         for administrator in ADMINISTRATOR:
@@ -58,6 +61,16 @@ def _reach() -> None:
     except OperationalError as error:
         reason = str(error).strip().partition("\n")[0]
         raise CommandError(f"the database cannot be reached: {reason}") from error
+
+
+def _check_keys() -> None:
+    missing = resealing.missing_keys()
+    if missing:
+        raise CommandError(
+            f"REGISTRY_META_ENCRYPTION_KEY: {sum(missing.values())} stored documents of secrets need a key that is not"
+            f" set (named {', '.join(sorted(missing))}; set is {', '.join(sealing.keys().by_name)}); set it again, or"
+            " delete them with `./manage.py reseal --drop-unreadable`"
+        )
 
 
 @contextmanager
