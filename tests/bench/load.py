@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CREATE = Path(__file__).with_name("create.lua")
-LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)$", re.MULTILINE)
+LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)\s*$", re.MULTILINE)
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
