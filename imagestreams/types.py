@@ -20,6 +20,9 @@ from registry_meta.kube.meta import (
 # `always` returns the default's descriptor, typed as object; each use below is assigned to a typed field.
 # mypy: disable-error-code="assignment"
 
+Base64 = Annotated[str, msgspec.Meta(extra_json_schema={"format": "byte"})]
+"""Bytes, in base64."""
+
 GROUP = "image.openshift.io"
 VERSION = "v1"
 
@@ -124,7 +127,7 @@ class ImageSignature(KubeObject):
 
     metadata: ObjectMeta = msgspec.field(default_factory=lambda: ObjectMeta())
     type: str = always("")
-    content: str | None = always(None)
+    content: Base64 | None = always(None)
     conditions: Annotated[list[SignatureCondition] | None, merged_by("type")] = None
     image_identity: str = ""
     signed_claims: dict[str, str] | None = None
@@ -143,7 +146,7 @@ class Image(KubeObject):
     docker_image_manifest: str = ""
     docker_image_layers: list[ImageLayer] | None = None
     signatures: Annotated[list[ImageSignature] | None, merged_by("name")] = None
-    docker_image_signatures: list[str] | None = None
+    docker_image_signatures: list[Base64] | None = None
     docker_image_manifest_media_type: str = ""
     docker_image_config: str = ""
     docker_image_manifests: list[ImageManifest] | None = None

@@ -8,6 +8,7 @@ from datetime import datetime
 from imagestreams import formats, manifests, rows, validation
 from imagestreams.formats import ManifestError
 from imagestreams.types import GROUP, VERSION, Image
+from registry_meta.kube import errors
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.objects import ObjectStorage
 from registry_meta.kube.request import Context
@@ -18,6 +19,7 @@ from registry_meta.kube.validation import path_segment
 logger = logging.getLogger(__name__)
 
 BLOB_STORED = "image.openshift.io/manifestBlobStored"
+METADATA_VERSIONS = ("", "1.0", "pre012")
 MANAGED_SIGNATURE = "image.openshift.io/managed-signature"
 
 
@@ -31,7 +33,11 @@ class ImageStrategy(Strategy[Image]):
         return path_segment(name)
 
     def default(self, obj: Image) -> None:
-        """Name the schema of the embedded metadata."""
+        """Bring the embedded metadata into its one form; raises 400 for a schema that is not known."""
+        if obj.docker_image_metadata_version not in METADATA_VERSIONS:
+            raise errors.bad_request(
+                f'no kind "DockerImage" is registered for version "{obj.docker_image_metadata_version}"'
+            )
         manifests.default_image(obj)
 
     def prepare_create(self, obj: Image, *, context: Context) -> None:

@@ -18,6 +18,7 @@ from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupResource, timestamp
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import Resource
+from registry_meta.kube.strategy import ADMISSIONS, Creation
 
 MANAGED = "openshift.io/image.managed"
 CREATED: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -31,10 +32,12 @@ class ImageStreamMappingStorage:
 
         Raises 404 in the words of this kind when the stream is missing, on which registries rely to create it.
         """
+        for admission in ADMISSIONS:
+            admission(Creation(MAPPINGS, context.namespace, obj.metadata.name, context.now))
         _prepare(obj, context=context)
         problems = machinery.object_meta(obj.metadata, namespaced=True, name_rule=machinery.path_segment)
-        problems += _image_metadata(obj.image)
-        problems += validation.image_stream_mapping(obj)
+        unnamed = _image_metadata(obj.image)
+        problems += unnamed or validation.image_stream_mapping(obj)
         if problems:
             raise errors.invalid(MAPPINGS.group_kind, obj.metadata.name, problems)
         read_stream(obj.metadata.name, context=context)
@@ -70,7 +73,7 @@ def _prepare(obj: ImageStreamMapping, *, context: Context) -> None:
     image.signatures = None
     manifests.default_image(image)
     hosts = registry_hosts()
-    if not image.docker_image_reference and hosts.internal and image.metadata.name:
+    if not image.docker_image_reference and hosts.internal:
         place = f"{hosts.internal}/{context.namespace}/{obj.metadata.name}"
         image.docker_image_reference = f"{place}@{image.metadata.name}"
 

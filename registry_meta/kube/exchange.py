@@ -34,6 +34,11 @@ INPUT_TYPES = {
     "application/vnd.kubernetes.protobuf": "protobuf",
 }
 
+ITEM_METHODS = ("get", "update", "delete")
+COLLECTION_METHODS = ("list", "create", "watch", "delete_collection")
+SPANNING_METHODS = ("list", "watch")
+"""What there can be at the path of an object, of a collection, and of a collection in all namespaces."""
+
 ANOTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
 Result = Stored | KubeObject | dict[str, Any]
@@ -65,7 +70,7 @@ class Exchange:
         }
         serve, needed = methods.get(info.verb, (None, ""))
         if serve is None or self._misplaced():
-            raise errors.method_not_allowed()
+            raise self._lacking(storage) if info.verb == "create" else errors.method_not_allowed()
         if not hasattr(storage, needed) or (info.verb == "patch" and not getattr(storage, "patchable", True)):
             raise self._lacking(storage)
         return serve(storage)
@@ -81,11 +86,14 @@ class Exchange:
 
     def _lacking(self, storage: Any) -> StatusError:
         """Return the error of a verb that the storage lacks: 404 where the path has no method at all."""
+        if self.info.deprecated:
+            return errors.no_such_path()
         if self.info.verb == "watch" and hasattr(storage, "list"):
             return errors.not_supported_verb(self.resource.group_resource, "watch")
-        item = {"get", "update", "delete"}
-        collection = {"list", "create", "watch", "delete_collection"}
-        here = item if self.info.name and self.info.verb not in ("list", "watch") else collection
+        here: tuple[str, ...] = ITEM_METHODS
+        if not self.info.name or self.info.verb in ("list", "watch"):
+            everywhere = self.resource.namespaced and not self.info.namespace
+            here = SPANNING_METHODS if everywhere else COLLECTION_METHODS
         if self.sub is None and not any(hasattr(storage, method) for method in here):
             return errors.no_such_path()
         return errors.method_not_allowed()
@@ -105,6 +113,7 @@ class Exchange:
 
     def _get(self, storage: Any) -> HttpResponse:
         rendition = self._rendition(is_list=False)
+        pagination.check_version(self.request.GET.get("resourceVersion", ""))
         return self._answer(storage.get(self.info.name, context=self.context), rendition)
 
     def _list(self, storage: Any) -> HttpResponse:
@@ -259,7 +268,8 @@ class Exchange:
             raise decode.WrongType(
                 400,
                 "BadRequest",
-                f"the API version in the data ({given_version}) does not match the expected API version ({api_version})",
+                f"the API version in the data ({given_version})"
+                f" does not match the expected API version ({api_version})",
             )
         if given_kind and given_kind != kind:
             version = api_version.rpartition("/")[2]

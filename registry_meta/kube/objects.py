@@ -110,6 +110,8 @@ class ObjectStorage(Generic[T]):
 
         def checked(old: Any) -> Any:
             new = edit(old)
+            if new.metadata.resource_version == "0":
+                new.metadata.resource_version = ""
             if not new.metadata.resource_version and not self.strategy.unconditional_update:
                 problem = errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
                 word = context.resource.group_resource

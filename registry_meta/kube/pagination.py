@@ -136,16 +136,26 @@ def list_options(query: QueryDict) -> ListOptions:
         return ListOptions(limit, parsed.start, parsed.rv if parsed.rv > 0 else None)
     if version in ("", "0"):
         return ListOptions(limit)
-    return ListOptions(limit, None, _snapshot(version, exact=query.get("resourceVersionMatch") == "Exact"))
+    match = query.get("resourceVersionMatch", "")
+    # A page of a given version has always meant exactly that version.
+    exact = match == "Exact" or (limit > 0 and not match)
+    return ListOptions(limit, None, _snapshot(version, exact=exact))
 
 
 def _snapshot(version: str, *, exact: bool) -> int | None:
+    check_version(version)
+    return int(version) if exact else None
+
+
+def check_version(version: str) -> None:
+    """Refuse a version that a read cannot be as new as: 400 for no version, 504 for one that is yet to come."""
+    if version in ("", "0"):
+        return
     if not version.isdigit():
         raise errors.bad_request(f"invalid resource version: {version[:100]}")
-    wanted, current = int(version), changes.newest()
-    if wanted > current:
-        raise too_large_version(wanted, current)
-    return wanted if exact else None
+    current = changes.newest()
+    if int(version) > current:
+        raise too_large_version(int(version), current)
 
 
 def too_large_version(wanted: int, current: int) -> StatusError:

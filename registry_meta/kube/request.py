@@ -41,6 +41,7 @@ class RequestInfo:
     """What a path and method mean (Kubernetes `RequestInfo`).
 
     `verb` is the RBAC verb; for paths that are no resource `is_resource` is false and only `path` and `verb` count.
+    `trailing` says that there is more behind the subresource, `deprecated` that a watch was asked for in the path.
     """
 
     path: str
@@ -53,6 +54,7 @@ class RequestInfo:
     subresource: str = ""
     name: str = ""
     trailing: bool = False
+    deprecated: bool = False
 
     @property
     def full_resource(self) -> str:
@@ -88,8 +90,9 @@ def parse_info(method: str, path: str, query: QueryDict) -> RequestInfo:
     if not name and verb in ("list", "watch"):
         name = _selected_name(query)
     return RequestInfo(
-        path, verb, True, group, version, namespace, resource, "".join(more[:1]), name, trailing=len(more) > 1
-    )
+        path, verb, True, group, version, namespace, resource, "".join(more[:1]), name,
+        trailing=len(more) > 1, deprecated=watching,
+    )  # fmt: skip
 
 
 def _place(rest: tuple[str, ...]) -> tuple[str, str, str, tuple[str, ...]]:

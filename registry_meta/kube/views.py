@@ -23,8 +23,10 @@ from registry_meta.kube.resource import Resource
 
 logger = logging.getLogger(__name__)
 
-DRAINED = 256 * 1024
+DRAINED = 8 * 1024 * 1024
 """The longest body (bytes) that is read although nobody wants it."""
+
+CHUNK = 64 * 1024
 
 TIMEOUT = re.compile(r"^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+$")
 
@@ -96,6 +98,8 @@ class ApiView(APIView):
         resource = catalog.find(info.group, info.version, info.resource)
         if resource is None or info.trailing or not _fits(info, resource):
             raise errors.no_such_path()
+        if request.method == "HEAD":
+            raise errors.method_not_allowed()
         context = Context(
             actor=_actor(request),
             resource=resource,
@@ -116,7 +120,8 @@ def _drain(request: Request) -> None:
     """Read what is left of the body: an answer that comes before would end a connection that others wait for."""
     length = request.META.get("CONTENT_LENGTH") or ""
     if length.isdigit() and 0 < int(length) <= DRAINED:
-        request._request.read()
+        while request._request.read(CHUNK):
+            pass
 
 
 def _fits(info: RequestInfo, resource: Resource) -> bool:
