@@ -8,6 +8,7 @@ tests.bench.calibration` to make its table, and by granian as `tests.bench.calib
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import django
 from django.conf import settings
@@ -37,6 +38,7 @@ class Row(models.Model):
     """A row as simple as one can be."""
 
     document = models.TextField()
+    objects: ClassVar[models.Manager[Row]] = models.Manager()
 
     class Meta:
         app_label = "calibration"

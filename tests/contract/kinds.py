@@ -87,7 +87,7 @@ class Kind:
         """Delete an object, without waiting for the end of it."""
         return self.client.delete(self.url(name), params=query)
 
-    def list(self, **query: str | int) -> Document:
+    def listing(self, **query: str | int) -> Document:
         """Return the list of the objects made here."""
         answer = self.client.get(self.collection, params={"labelSelector": self.selector, **query})
         assert answer.status_code == 200, answer.text
@@ -96,11 +96,11 @@ class Kind:
 
     def names(self) -> list[str]:
         """Return the names of the objects made here that there are."""
-        return sorted(item["metadata"]["name"] for item in self.list()["items"])
+        return sorted(item["metadata"]["name"] for item in self.listing()["items"])
 
     def version(self) -> str:
         """Return the version of the collection now."""
-        version: str = self.list()["metadata"]["resourceVersion"]
+        version: str = self.listing()["metadata"]["resourceVersion"]
         return version
 
     def wait_gone(self, name: str) -> None:

@@ -200,10 +200,10 @@ def test_a_list_and_the_watch_behind_it_make_the_next_list(kind: Kind) -> None:
 def test_pages_of_a_list_are_of_one_state(kind: Kind) -> None:
     for suffix in ("a", "b", "c"):
         kind.create(suffix)
-    first = kind.list(limit=2)
+    first = kind.listing(limit=2)
     kind.create("d")
 
-    second = kind.list(limit=2, **{"continue": first["metadata"]["continue"]})
+    second = kind.listing(limit=2, **{"continue": first["metadata"]["continue"]})
 
     names = sorted(name_of(item) for page in (first, second) for item in page["items"])
     assert names == sorted(kind.made[:3])
@@ -215,7 +215,7 @@ def test_a_field_selector_finds_an_object_by_its_name(kind: Kind) -> None:
     kind.create("a")
     wanted = kind.create("b")
 
-    found = kind.list(fieldSelector=f"metadata.name={name_of(wanted)}")
+    found = kind.listing(fieldSelector=f"metadata.name={name_of(wanted)}")
 
     assert [name_of(item) for item in found["items"]] == [name_of(wanted)]
 
@@ -235,7 +235,7 @@ def test_a_dry_run_stores_nothing(kind: Kind) -> None:
     assert answers[1].json()["metadata"]["labels"]["changed"] == "yes"
     assert kind.names() == [name_of(created)]
     assert kind.get(name_of(created)).json() == created
-    assert kind.list(resourceVersion=before, resourceVersionMatch="Exact")["items"] == kind.list()["items"]
+    assert kind.listing(resourceVersion=before, resourceVersionMatch="Exact")["items"] == kind.listing()["items"]
 
 
 def test_a_generated_name_begins_as_asked(kind: Kind) -> None:
