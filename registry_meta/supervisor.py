@@ -198,13 +198,17 @@ class Supervisor:
             child.kill()
 
 
+# With thousands of threads, the many arenas of glibc's allocator hold memory that nobody uses; and unless the limit for
+# blocks of their own is fixed, it grows with the longest answer, and what answers took is not given back.
+ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "8388608"}
+
+
 def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start a process that ends with this one, in a session of its own: a Ctrl-C reaches the supervisor alone."""
     return subprocess.Popen(  # noqa: S603  # the commands are ours
         command,
         cwd=MANAGE.parent,
-        # With thousands of threads, the many arenas of glibc's allocator hold memory that nobody uses.
-        env={"MALLOC_ARENA_MAX": "2", **os.environ},
+        env={**ALLOCATOR, **os.environ},
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         preexec_fn=partial(die_with_parent, os.getpid()),  # safe: this process has one thread

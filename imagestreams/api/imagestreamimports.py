@@ -17,6 +17,9 @@ from registry_meta.kube.strategy import ADMISSIONS, Creation
 class ImageStreamImportStorage:
     """Does the import; the request itself is not stored."""
 
+    is_long_running = True
+    """It waits for registries, and must not hold up those who wait for the database alone."""
+
     def create(self, obj: ImageStreamImport, *, context: Context) -> ImageStreamImport:
         """Import and return what came of it; raises 422 for a request that makes no sense."""
         if not obj.metadata.name and obj.metadata.generate_name:

@@ -13,6 +13,7 @@ class Catalog:
     def __init__(self) -> None:
         self._by_path: dict[tuple[str, str, str], Resource] = {}
         self._by_key: dict[str, Resource] = {}
+        self._versions: set[tuple[str, str]] = set()
 
     def register(self, *resources: Resource) -> None:
         """Add kinds; raises ValueError when a plural is taken in its group and version."""
@@ -21,6 +22,7 @@ class Catalog:
             if self._by_path.setdefault(path, resource) is not resource:
                 raise ValueError(f"{resource.plural} of {resource.api_version} is declared twice")
             self._by_key[resource.key] = resource
+            self._versions.add((resource.group, resource.version))
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_path.values())
@@ -28,6 +30,10 @@ class Catalog:
     def find(self, group: str, version: str, plural: str) -> Resource | None:
         """Return the kind at a path, if it is served."""
         return self._by_path.get((group, version, plural))
+
+    def has(self, group: str, version: str) -> bool:
+        """Return whether any kind is served in a group and version."""
+        return (group, version) in self._versions
 
     def by_key(self, key: str) -> Resource:
         """Return the kind stored under a key; raises KeyError when there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import uuid
 from collections.abc import Callable
 
@@ -27,6 +28,9 @@ DRAINED = 8 * 1024 * 1024
 """The longest body (bytes) that is read although nobody wants it."""
 
 CHUNK = 64 * 1024
+
+TURNS = threading.BoundedSemaphore(8)
+"""How many requests one process works on at a time: more threads would only get in each other's way."""
 
 TIMEOUT = re.compile(r"^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+$")
 
@@ -93,7 +97,7 @@ class ApiView(APIView):
 
     def _serve(self, request: Request) -> HttpResponseBase:
         info = self.info
-        if info.version not in catalog.groups().get(info.group, ()):
+        if not catalog.has(info.group, info.version):
             return discovery.no_page()
         resource = catalog.find(info.group, info.version, info.resource)
         if resource is None or info.trailing or not _fits(info, resource):
@@ -108,12 +112,17 @@ class ApiView(APIView):
             query=request.GET,
             word=info.group_resource,
         )
-        if not info.subresource:
-            return Exchange(request, info, resource, context).serve(resource.storage)
-        context.subresource = resource.subresource(info.subresource)
-        if context.subresource is None:
-            raise errors.no_such_path()
-        return Exchange(request, info, resource, context).serve(context.subresource.storage)
+        storage = resource.storage
+        if info.subresource:
+            context.subresource = resource.subresource(info.subresource)
+            if context.subresource is None:
+                raise errors.no_such_path()
+            storage = context.subresource.storage
+        exchange = Exchange(request, info, resource, context)
+        if getattr(storage, "is_long_running", False):
+            return exchange.serve(storage)
+        with TURNS:
+            return exchange.serve(storage)
 
 
 def _drain(request: Request) -> None:
