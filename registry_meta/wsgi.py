@@ -1,9 +1,34 @@
 """The WSGI application that the web processes serve."""
 
 import os
+from collections.abc import Iterable
+from io import BytesIO
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_meta.settings")
 
-application = get_wsgi_application()
+WITHOUT_BODY = frozenset({"GET", "HEAD"})
+
+LONGEST = 4 * 1024 * 1024
+"""The most that is read of a body of unknown length (bytes): more than the API accepts, so that it says so."""
+
+
+def measured(application: WSGIApplication) -> WSGIApplication:
+    """Return an application that is told the length of bodies of which the client did not say it.
+
+    Django takes them for empty: those in chunks (RFC 9112, section 7.1), and those of HTTP/2 without the header.
+    """
+
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ.get("CONTENT_LENGTH") and environ["REQUEST_METHOD"] not in WITHOUT_BODY:
+            body: bytes = environ["wsgi.input"].read(LONGEST)
+            environ["wsgi.input"] = BytesIO(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
+        return application(environ, start_response)
+
+    return call
+
+
+application = measured(get_wsgi_application())
