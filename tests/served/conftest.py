@@ -1,0 +1,55 @@
+"""The two ways to run the product, by environment variables alone, and a registry to import from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.postgres import Postgres, binaries
+from tests.redis_server import Redis
+from tests.registries import Distribution
+from tests.requirements import found
+from tests.served import KINDS, SCALED
+from tests.server import Server
+
+ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "SCHEDULED_IMPORT_INTERVAL": "1"}
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[dict[str, Server]]:
+    """The servers that can run on this machine, by their kind."""
+    with ExitStack() as stack:
+        running = {"embedded": stack.enter_context(Server(environment=ENVIRONMENT))}
+        if binaries() is not None and found("redis-server"):
+            database_url = stack.enter_context(Postgres()).create("meta")
+            # Not the one of other servers: whoever reads its messages does the work.
+            redis_url = stack.enter_context(Redis()).url
+            scaled = Server(database_url=database_url, redis_url=redis_url, environment=ENVIRONMENT)
+            running[SCALED] = stack.enter_context(scaled)
+        yield running
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest, servers: dict[str, Server]) -> str:
+    """Each kind of server in turn."""
+    name: str = request.param
+    if name not in servers:
+        pytest.skip("PostgreSQL or Redis is not installed")
+    return name
+
+
+@pytest.fixture
+def served(kind: str, servers: dict[str, Server]) -> Server:
+    """A server of each kind in turn."""
+    return servers[kind]
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[Distribution]:
+    """A container registry that has nothing yet."""
+    if not found("docker-registry"):
+        pytest.skip("docker-registry is not installed")
+    with Distribution() as running:
+        yield running
