@@ -56,6 +56,7 @@ def arguments():
 def run(scenarios, options, url, token, ca):
     """Replay, print and count; returns the exit code."""
     passed = failed = 0
+    differing = []
     started = time.monotonic()
 
     def done(report):
@@ -64,6 +65,7 @@ def run(scenarios, options, url, token, ca):
         if options.times:
             print(f"{report.name}: {report.seconds:.1f} s")
         if report.differing:
+            differing.append(report.name)
             print(report.text(rows=options.rows if options.diff else 0), flush=True)
 
     with warnings.catch_warnings():
@@ -71,6 +73,8 @@ def run(scenarios, options, url, token, ca):
         suite.replay_all(scenarios, url=url, token=token, ca=ca, done=done, workers=options.workers)
     if options.times:
         print(f"{time.monotonic() - started:.1f} s in all")
+    if differing:
+        print(f"{len(differing)} of {len(scenarios)} scenarios differ: {' '.join(sorted(differing))}")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

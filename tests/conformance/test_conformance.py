@@ -19,9 +19,8 @@ pytestmark = [pytest.mark.slow, needs("docker-registry")]
 def reports():
     """The replay of every scenario, running side by side from the first test on."""
     with peers(), suite.server() as server, concurrent.futures.ThreadPoolExecutor(suite.WORKERS) as pool:
-        order = sorted(SCENARIOS, key=lambda name: name not in suite.SLOW_FIRST)
         place = (server.url, server.token, server.ca)
-        yield {name: pool.submit(replay.compare, *place, name, SCENARIOS[name]) for name in order}
+        yield {name: pool.submit(replay.compare, *place, name, SCENARIOS[name]) for name in suite.slow_first(SCENARIOS)}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
