@@ -33,7 +33,9 @@ def record(new: ImageStream | None, old: ImageStream | None, *, version: int, co
     if stream is None or not moves:
         return
     meta = stream.metadata
-    known = _first_seen(meta.uid, {move.digest for move in moves if move.digest})
+    digests = {move.digest for move in moves if move.digest}
+    # A stream that is just made has seen nothing yet.
+    known = _first_seen(meta.uid, digests) if digests and old is not None else {}
     TagEvent.objects.bulk_create(
         TagEvent(
             namespace=meta.namespace,

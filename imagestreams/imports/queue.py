@@ -7,6 +7,7 @@ removed only if the stream did not change meanwhile. A lease that runs out puts 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -21,24 +22,34 @@ FIRST_RETRY = 0.2
 LONGEST_RETRY = 1000.0
 
 
-def note(stream: ImageStream, *, version: int, interval: int, now: datetime) -> list[int]:
-    """Bring the rows of a stream up to date with a change and return the ids of those due at once."""
-    namespace, name = stream.metadata.namespace, stream.metadata.name
+def note(streams: Sequence[tuple[ImageStream, int]], *, interval: int, now: datetime) -> list[int]:
+    """Bring the rows of changed streams, each given with the version of its change, up to date.
+
+    Return the ids of those that are due at once.
+    """
+    known = _scheduled(stream.metadata.name for stream, _ in streams)
     due: list[int] = []
-    if plan.due(stream) is not None:
-        row, _ = DueImport.objects.update_or_create(
-            namespace=namespace, name=name, scheduled=False,
-            defaults={"version": version, "due_at": now, "attempts": 0},
-        )  # fmt: skip
-        due.append(row.pk)
-    scheduled = DueImport.objects.filter(namespace=namespace, name=name, scheduled=True)
-    if not plan.has_scheduled(stream):
-        scheduled.delete()
-    elif not scheduled.exists():
-        DueImport.objects.create(
-            namespace=namespace, name=name, scheduled=True, version=version, due_at=_next_check(now, interval)
-        )
+    for stream, version in streams:
+        namespace, name = place = stream.metadata.namespace, stream.metadata.name
+        if plan.due(stream) is not None:
+            row, _ = DueImport.objects.update_or_create(
+                namespace=namespace, name=name, scheduled=False,
+                defaults={"version": version, "due_at": now, "attempts": 0},
+            )  # fmt: skip
+            due.append(row.pk)
+        wished = plan.has_scheduled(stream)
+        if wished and place not in known:
+            due_at = _next_check(now, interval)
+            DueImport.objects.create(namespace=namespace, name=name, scheduled=True, version=version, due_at=due_at)
+        elif place in known and not wished:
+            DueImport.objects.filter(namespace=namespace, name=name, scheduled=True).delete()
     return due
+
+
+def _scheduled(names: Iterable[str]) -> set[tuple[str, str]]:
+    """Return which streams of these names have a row for the clock."""
+    rows = DueImport.objects.filter(scheduled=True, name__in=set(names))
+    return set(rows.values_list("namespace", "name"))
 
 
 def forget(namespace: str, name: str) -> None:

@@ -37,13 +37,13 @@ def drain() -> None:
 def _note(entries: Sequence[Entry]) -> None:
     now, interval = meta.now(), settings.ENVIRONMENT.scheduled_import_interval
     newest = {(entry.namespace, entry.name): entry for entry in entries if entry.resource == IMAGE_STREAMS.key}
-    due: list[int] = []
+    changed: list[tuple[ImageStream, int]] = []
     for entry in newest.values():
         if entry.type == Change.DELETED:
             queue.forget(entry.namespace, entry.name)
-            continue
-        stream: ImageStream = IMAGE_STREAMS.decoder.decode(entry.document)
-        due += queue.note(stream, version=entry.version, interval=interval, now=now)
+        else:
+            changed.append((IMAGE_STREAMS.decoder.decode(entry.document), entry.version))
+    due = queue.note(changed, interval=interval, now=now)
     transaction.on_commit(lambda: _start(due))
 
 

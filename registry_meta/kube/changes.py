@@ -195,6 +195,7 @@ class Feed:
         self._topics: dict[str, Topic] = {}
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
         self._position = 0
         self.watchers = 0
 
@@ -209,7 +210,10 @@ class Feed:
             if self._thread is None or not self._thread.is_alive():
                 self._position = current
                 self._topics.clear()
-                self._thread = threading.Thread(target=self._follow, name="change-feed", daemon=True)
+                self._ended = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._follow, args=[self._ended], name="change-feed", daemon=True
+                )
                 self._thread.start()
             topic = self._topics.get(key)
             if topic is None:
@@ -221,8 +225,17 @@ class Feed:
         """Look at the log now instead of at the next poll."""
         self._woken.set()
 
-    def _follow(self) -> None:
-        while True:
+    def end(self) -> None:
+        """End the thread, before the database is taken away; the next watch starts another."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._ended.set()
+        if thread is not None:
+            self.wake()
+            thread.join()
+
+    def _follow(self, ended: threading.Event) -> None:
+        while not ended.is_set():
             self._woken.wait(POLL_SECONDS if self.watchers else IDLE_SECONDS)
             self._woken.clear()
             try:
@@ -231,6 +244,7 @@ class Feed:
                 logger.exception("the change feed could not read the log")
                 close_old_connections()
                 self._woken.wait(1)
+        connection.close()
 
     def _read(self) -> None:
         while True:

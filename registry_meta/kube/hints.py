@@ -12,7 +12,7 @@ from registry_meta.kube import changes
 
 logger = logging.getLogger(__name__)
 
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.02
 EXPIRES_SECONDS = 60
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +52,25 @@ class Preconditions:
 
     version: str = ""
     uid: str = ""
+
+
+_turn = threading.Lock()
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Open the transaction of a write; the threads of a process have their turn one after the other.
+
+    Writers wait for each other at the version anyway, and a thread that waits in the database for one that waits for
+    the interpreter holds up all the others. Inside a transaction nobody waits here: whoever has the turn may wait for
+    what that transaction has locked.
+    """
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            yield
+        return
+    with _turn, transaction.atomic():
+        yield
 
 
 def find(resource: Resource, namespace: str, name: str) -> Stored | None:
@@ -124,7 +145,7 @@ def _create(resource: Resource, obj: KubeObject, *, context: Context, strategy: 
     if problems:
         raise errors.invalid(resource.group_kind, meta.name, problems)
     try:
-        with transaction.atomic():
+        with _writing():
             stored = _insert(resource, obj, context=context, strategy=strategy)
     except IntegrityError as error:
         raise errors.already_exists(context.asked, meta.name) from error
@@ -199,7 +220,7 @@ def update(
     object name, 422 when the result is not valid.
     """
     wanted = preconditions or Preconditions()
-    with transaction.atomic():
+    with _writing():
         current = _lock(resource, context.namespace, name)
         if current is None:
             raise errors.not_found(context.asked, name)
@@ -312,7 +333,7 @@ def delete(
     An object with finalizers, or whose strategy finishes deletions elsewhere, stays with a deletionTimestamp.
     Raises 404 when it does not exist and 409 when a precondition does not hold.
     """
-    with transaction.atomic():
+    with _writing():
         current = _lock(resource, context.namespace, name)
         if current is None:
             raise errors.not_found(context.asked, name)
