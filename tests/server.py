@@ -126,7 +126,8 @@ class Server:
         found: dict[str, list[int]] = {role: [] for role in ROLES}
         for info in family:
             for role in ROLES:
-                if info.parent == self._started().process.pid and info.command.endswith(f"manage.py {role}"):
+                # The worker's command goes on: it has the clock beside it.
+                if info.parent == self._started().process.pid and f"manage.py {role} " in f"{info.command} ":
                     found[role] = [info.pid, *(below.pid for below in descendants(info.pid))]
         return found
 

@@ -75,10 +75,11 @@ class Arrival:
 
 
 class Keeper:
-    """Accepts events and keeps them; while `gate` is closed, each waits for its answer. Use as a context."""
+    """Keeps events, and accepts them unless it is `refusing`; while `gate` is closed, they wait. Use as a context."""
 
     def __init__(self) -> None:
         self.arrivals: list[Arrival] = []
+        self.refusing = False
         self.gate = threading.Event()
         self.gate.set()
         self._site = StandIn(self._take)
@@ -104,4 +105,4 @@ class Keeper:
     def _take(self, request: Request) -> Reply:
         self.arrivals.append(Arrival(request, time.time()))
         self.gate.wait()
-        return Reply(204)
+        return Reply(503 if self.refusing else 204)
