@@ -16,7 +16,7 @@ from registry_meta.kube.models import Change, Cursor
 from registry_meta.kube.watch import Watch, watch_options
 from tests.kube.widgets import WIDGETS, create, delete, relabel
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_feed_left")]
 
 LATER = timedelta(minutes=1)
 

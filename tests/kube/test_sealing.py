@@ -27,7 +27,7 @@ from registry_meta.kube.watch import Watch, watch_options
 from tests.kube.widgets import WIDGETS
 from tests.kube.widgets import create as create_widget
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_feed_left")]
 
 PLANTED = "correct-horse-battery-staple"
 CHANGED = "quite-another-planted-value"

@@ -13,7 +13,7 @@ from registry_meta.kube import changes
 from tests.kube.widgets import WIDGETS, create, in_thread, relabel
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_feed_left")]
 
 WRITERS = 4
 WRITES = 25
