@@ -12,6 +12,7 @@ from tests.redis_server import Redis
 from tests.registries import Distribution
 from tests.requirements import found
 from tests.served import KINDS, SCALED
+from tests.served.accidents import Accident, happen
 from tests.server import Server
 
 ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "SCHEDULED_IMPORT_INTERVAL": "1"}
@@ -53,3 +54,10 @@ def registry() -> Iterator[Distribution]:
         pytest.skip("docker-registry is not installed")
     with Distribution() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def accidents(servers: dict[str, Server], registry: Distribution) -> Iterator[dict[str, Accident]]:
+    """An accident on each server: it takes half a minute to recover, which tests in between make use of."""
+    with ExitStack() as stack:
+        yield {kind: happen(server, registry, stack) for kind, server in servers.items()}
