@@ -44,7 +44,7 @@ def prepare(environment: Environment) -> None:
     """
     make_private_directory(environment.data_dir)
     files = certificates.ensure(environment, now=datetime.now(UTC))
-    _reach()
+    reach()
     with _alone():
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
         _check_keys()
@@ -55,7 +55,8 @@ def prepare(environment: Environment) -> None:
     connections.close_all()
 
 
-def _reach() -> None:
+def reach() -> None:
+    """Connect to the database; raises CommandError with the reason when that fails."""
     try:
         connection.ensure_connection()
     except OperationalError as error:

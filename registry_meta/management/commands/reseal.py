@@ -7,7 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
+from registry_meta import startup
 from registry_meta.kube import meta, resealing
+from registry_meta.kube.models import Object
 from registry_meta.kube.resealing import Outcome
 
 
@@ -25,6 +27,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Reseal, and say what was done; what cannot be read makes it fail unless it is dropped."""
+        startup.reach()
+        if Object._meta.db_table not in connection.introspection.table_names():
+            raise CommandError("the database is empty, there is nothing to encrypt")
         outcome = resealing.reseal()
         self.stdout.write(f"encrypted again: {outcome.objects} secrets and {outcome.changes} changes of secrets")
         if options["drop_unreadable"] and outcome.lacks_a_key:
