@@ -29,7 +29,7 @@ DRAINED = 8 * 1024 * 1024
 
 CHUNK = 64 * 1024
 
-TURNS = threading.BoundedSemaphore(8)
+TURNS = threading.BoundedSemaphore(4)
 """How many requests one process works on at a time: more threads would only get in each other's way."""
 
 TIMEOUT = re.compile(r"^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+$")

@@ -62,7 +62,7 @@ def demo(
     kubectl = Kubectl(servers[request.param], home, namespace="demo")
     kubectl("create", "namespace", "demo")
     with example(KEY, home) as consumer:
-        text = (ROOT / "examples" / "demo.yaml").read_text().replace("namespace: default", "namespace: demo")
+        text = (ROOT / "examples" / "demo.yaml").read_text()
         text = text.replace("127.0.0.1:5000/app", registry.pullspec(repository))
         text = text.replace("http://127.0.0.1:9090/", address(consumer))
         said = kubectl("apply", "-f", "-", stdin=text)
