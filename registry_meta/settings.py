@@ -36,6 +36,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level.upper()},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.request": {"level": "ERROR"},  # that something is not found is an answer, not news
         "django.db.backends": {"level": "INFO"},  # its debug lines hold the values of queries
         # Two lines for each task would drown the one that the task itself writes.
         "celery.app.trace": {"level": "WARNING"},
