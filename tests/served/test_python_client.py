@@ -24,6 +24,9 @@ from tests.server import Server
 
 RBAC = "rbac.authorization.k8s.io"
 LOOP_SECONDS = 12.0
+PAUSE = 0.2
+"""Seconds until a client tries again."""
+
 PATIENCE = 30.0
 CUT = (urllib3.exceptions.HTTPError, HTTPException, ConnectionError)
 
@@ -161,28 +164,28 @@ class Loop:
                     version = "" if error.status == 410 else version
                 except CUT:
                     self.cuts += 1
-                    time.sleep(0.05)
+                    time.sleep(PAUSE)
 
     def _place(self) -> tuple[str, str, str, str]:
         return "image.openshift.io", "v1", self.api.namespace, "imagestreams"
 
     def _list(self, custom: client.CustomObjectsApi) -> str:
-        found = custom.list_namespaced_custom_object(*self._place())
+        found: Any = custom.list_namespaced_custom_object(*self._place())
         self.lists += 1
         self.known = {item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in found["items"]}
         return str(found["metadata"]["resourceVersion"])
 
     def _watch(self, custom: client.CustomObjectsApi, version: str) -> str:
-        stream = watch.Watch()
+        stream: Any = watch.Watch()
         try:
-            events: Any = stream.stream(
+            events = stream.stream(
                 custom.list_namespaced_custom_object, *self._place(), resource_version=version, timeout_seconds=2
             )
             for event in events:
                 version = self._take(event)
         except CUT:
             self.cuts += 1
-            time.sleep(0.05)
+            time.sleep(PAUSE)
         return version
 
     def _take(self, event: Any) -> str:
@@ -207,7 +210,8 @@ class Loop:
                 self._do(custom.patch_namespaced_custom_object, *self._place(), name, note)
                 if number % 2:
                     self._do(custom.delete_namespaced_custom_object, *self._place(), name)
-                if self.writing.is_set():
+                # Writers that never pause leave the machine no time to start a server.
+                if self.writing.wait(PAUSE):
                     return
 
     def _do(self, call: Any, *arguments: Any) -> None:
@@ -216,7 +220,7 @@ class Loop:
             try:
                 answer = call(*arguments, _request_timeout=10)
             except CUT:
-                time.sleep(0.05)
+                time.sleep(PAUSE)
             except ApiException as error:
                 if error.status not in (404, 409):
                     raise
