@@ -23,6 +23,9 @@ ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "warning", "WEB_WO
 PARTS = ("memory", "get", "list", "create", "import", "watch")
 
 TURNS = 3
+MANY = 1000
+CREATED = f"{seed.API}/namespaces/{seed.NAMESPACES[3]}/imagestreams"
+
 STREAM_RATIO = 0.65
 LIST_RATIO = 0.18
 IMPORT_SECONDS = 2.0
@@ -67,8 +70,7 @@ class Bench:
 
     def create(self) -> Iterator[Line]:
         """Create streams."""
-        path = f"{seed.API}/namespaces/{seed.NAMESPACES[3]}/imagestreams"
-        yield self.rate("create stream", path, script=load.CREATE)
+        yield self.rate("create stream", CREATED, script=load.CREATE)
 
     def import_(self) -> Iterator[Line]:
         """Import a repository of fifty tags."""
@@ -77,10 +79,14 @@ class Bench:
 
     def watch(self) -> Iterator[Line]:
         """Tell many watchers of a change."""
-        for watchers, most in ((100, None), (1000, WATCH_MILLISECONDS)):
+        for watchers, most in ((100, None), (MANY, WATCH_MILLISECONDS)):
             reached = fanout.fanout(self.server, watchers)
             yield Line(f"{watchers} watchers: median", reached.median, "ms", most=most, note="from sending the write")
             yield Line(f"{watchers} watchers: last", reached.last, "ms")
+        path = f"{seed.API}/namespaces/{seed.NAMESPACES[0]}/imagestreams?watch=1&timeoutSeconds=600&resourceVersion=0"
+        with fanout.Readers(self.server, path, MANY):
+            yield self.rate(f"create beside {MANY} watchers", CREATED, script=load.CREATE)
+        yield self.rate("create after they left", CREATED, script=load.CREATE)
 
     def memory(self, when: str) -> Iterator[Line]:
         """Add up the memory of every process of the server."""
@@ -116,10 +122,10 @@ def run(bench: Bench, parts: list[str]) -> Iterator[Line]:
         yield from bench.memory("after reads")
     if "import" in parts:
         yield from bench.import_()
-    if "watch" in parts:
-        yield from bench.watch()
     if "create" in parts:
         yield from bench.create()
+    if "watch" in parts:
+        yield from bench.watch()
     if "memory" in parts and len(parts) > 1:
         yield from bench.memory("at the end")
 
