@@ -59,9 +59,31 @@ def kinds(api_client: client.ApiClient, tmp_path: Path) -> dynamic.DynamicClient
     return dynamic.DynamicClient(api_client, cache_file=str(tmp_path / "discovery.json"))
 
 
+class Life:
+    """What a watch of the typed client tells of one object, from the moment at which this is made."""
+
+    def __init__(self, call: Any, *place: str) -> None:
+        self._call = call
+        self._place = place
+        self._version = call(*place).metadata.resource_version
+
+    def of(self, name: str) -> list[str]:
+        """Return the types of the events of an object up to its end."""
+        stream: Any = watch.Watch()
+        options = {"resource_version": self._version, "timeout_seconds": int(PATIENCE)}
+        types: list[str] = []
+        for event in stream.stream(self._call, *self._place, **options):
+            if event["object"].metadata.name == name:
+                types.append(event["type"])
+                if event["type"] == "DELETED":
+                    stream.stop()
+        return types
+
+
 def test_namespaces_come_and_go(api_client: client.ApiClient, kind: str) -> None:
     core = client.CoreV1Api(api_client)
     name = f"typed-{kind}"
+    life = Life(core.list_namespace)
 
     made: Any = core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
     core.patch_namespace(name, {"metadata": {"labels": {"team": "shop"}}})
@@ -70,23 +92,21 @@ def test_namespaces_come_and_go(api_client: client.ApiClient, kind: str) -> None
 
     assert made.status.phase == "Active"
     assert [(each.metadata.name, each.metadata.uid) for each in found] == [(name, made.metadata.uid)]
-
-    def is_gone() -> bool:
-        left: Any = core.list_namespace().items
-        return name not in [each.metadata.name for each in left]
-
-    wait_until(is_gone, seconds=PATIENCE, what="the namespace is gone")
+    types = life.of(name)
+    assert (types[:2], types[-1]) == (["ADDED", "MODIFIED"], "DELETED")
 
 
 def test_secrets_come_and_go(api: Api, api_client: client.ApiClient) -> None:
     core = client.CoreV1Api(api_client)
     metadata = client.V1ObjectMeta(name="pull")
+    life = Life(core.list_namespaced_secret, api.namespace)
 
     core.create_namespaced_secret(api.namespace, client.V1Secret(metadata=metadata, string_data={"key": "one"}))
     core.patch_namespaced_secret("pull", api.namespace, {"stringData": {"key": "two"}})
     read = core.read_namespaced_secret("pull", api.namespace)
     core.delete_namespaced_secret("pull", api.namespace)
 
+    assert life.of("pull") == ["ADDED", "MODIFIED", "DELETED"]
     assert (read.type, read.data) == ("Opaque", {"key": "dHdv"})
     with pytest.raises(ApiException) as caught:
         core.read_namespaced_secret("pull", api.namespace)
@@ -100,6 +120,7 @@ def test_role_bindings_come_and_go(api: Api, api_client: client.ApiClient) -> No
         role_ref=client.V1RoleRef(api_group=RBAC, kind="ClusterRole", name="view"),
         subjects=[client.RbacV1Subject(api_group=RBAC, kind="User", name="jane")],
     )
+    life = Life(rbac.list_namespaced_role_binding, api.namespace)
 
     rbac.create_namespaced_role_binding(api.namespace, binding)
     more = {"subjects": [{"apiGroup": RBAC, "kind": "Group", "name": "shop"}]}
@@ -109,8 +130,7 @@ def test_role_bindings_come_and_go(api: Api, api_client: client.ApiClient) -> No
 
     subjects = {each.metadata.name: [subject.name for subject in each.subjects] for each in found}
     assert subjects["viewers"] == ["shop"]
-    left: Any = rbac.list_namespaced_role_binding(api.namespace).items
-    assert "viewers" not in [each.metadata.name for each in left]
+    assert life.of("viewers") == ["ADDED", "MODIFIED", "DELETED"]
 
 
 def test_image_streams_come_and_go(api: Api, kinds: dynamic.DynamicClient) -> None:
