@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from authz import policy
+from registry_meta.kube import pagination
 from tests.postgres import Postgres, binaries
 from tests.redis_server import Redis
 from tests.requirements import found
@@ -30,6 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             kwargs = dict(marker.kwargs) if marker else {"transaction": "transactional_db" in item.fixturenames}  # type: ignore[attr-defined]  # a test function has them
             item.add_marker(pytest.mark.django_db(**{**kwargs, "serialized_rollback": True}), append=False)
             item.add_marker("database")
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> None:
+    """Let this process forget what it read from the database of the test before."""
+    pagination.remembered.forget()
+    policy.memory.forget()
 
 
 @pytest.fixture(scope="session")

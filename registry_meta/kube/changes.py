@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.02
 IDLE_SECONDS = 1.0
+SECONDS_A_WATCHER = 0.00005
+LONGEST_GATHERING = 0.1
 KEPT_ENTRIES = 4096
 PAGE = 1000
 
@@ -146,9 +148,10 @@ def between(key: str, low: int, high: int) -> Iterator[Entry]:
 
 
 class Topic:
-    """The recent changes of one resource, and those who wait for the next."""
+    """The recent changes of one resource, in all namespaces or in one, and those who wait for the next."""
 
     def __init__(self) -> None:
+        self.watchers = 0
         self.condition = threading.Condition()
         self.entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
         self.dropped = 0
@@ -192,15 +195,18 @@ class Feed:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._topics: dict[str, Topic] = {}
+        self._topics: dict[tuple[str, str], Topic] = {}
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         self._position = 0
         self.watchers = 0
 
-    def topic(self, key: str) -> tuple[Topic, int]:
-        """Return the topic of a resource and the version from which it holds every change."""
+    def join(self, key: str, namespace: str = "") -> tuple[Topic, int]:
+        """Return the topic of a resource, in one namespace or in all, and the version from which it holds every change.
+
+        Whoever joins a topic leaves it in the end.
+        """
         current = newest()
         with self._lock:
             if current < self._position:
@@ -215,11 +221,22 @@ class Feed:
                     target=self._follow, args=[self._ended], name="change-feed", daemon=True
                 )
                 self._thread.start()
-            topic = self._topics.get(key)
+            topic = self._topics.get((key, namespace))
             if topic is None:
-                topic = self._topics[key] = Topic()
+                topic = self._topics[key, namespace] = Topic()
                 topic.position = topic.dropped = self._position
-            return topic, topic.position
+            topic.watchers += 1
+            self.watchers += 1
+        self.wake()
+        return topic, topic.position
+
+    def leave(self, topic: Topic) -> None:
+        """Wait for a topic no longer; one that nobody waits for is not kept."""
+        with self._lock:
+            self.watchers -= 1
+            topic.watchers -= 1
+            if not topic.watchers:
+                self._topics = {place: other for place, other in self._topics.items() if other is not topic}
 
     def wake(self) -> None:
         """Look at the log now instead of at the next poll."""
@@ -239,27 +256,34 @@ class Feed:
             self._woken.wait(POLL_SECONDS if self.watchers else IDLE_SECONDS)
             self._woken.clear()
             try:
-                self._read()
+                if self._read():
+                    # Waking many is dear: they are told of what comes in quick succession in one go.
+                    ended.wait(min(self.watchers * SECONDS_A_WATCHER, LONGEST_GATHERING))
             except Exception:  # the feed must outlive a database that is away for a while
                 logger.exception("the change feed could not read the log")
                 close_old_connections()
                 self._woken.wait(1)
         connection.close()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Hand out what is new; return whether there was anything."""
+        found = False
         while True:
             # Only rows are looked at: the newest version is known only by a row that is committed.
             entries = after(self._position)
             if not entries:
-                return
-            by_key: dict[str, list[Entry]] = {}
+                return found
+            found = True
+            by_place: dict[tuple[str, str], list[Entry]] = {}
             for entry in entries:
-                by_key.setdefault(entry.resource, []).append(entry)
+                by_place.setdefault((entry.resource, ""), []).append(entry)
+                if entry.namespace:
+                    by_place.setdefault((entry.resource, entry.namespace), []).append(entry)
             with self._lock:
                 self._position = entries[-1].version
                 topics = list(self._topics.items())
-            for key, topic in topics:
-                topic.publish(by_key.get(key, []), self._position)
+            for place, topic in topics:
+                topic.publish(by_place.get(place, []), self._position)
 
 
 feed = Feed()

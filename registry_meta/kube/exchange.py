@@ -124,7 +124,7 @@ class Exchange:
 
     def _page(self, page: Page, rendition: Rendition, tabulator: Tabulator) -> HttpResponse:
         list_meta = ListMeta(str(page.version) if page.version else "", page.continue_, page.remaining)
-        body = table.list_body(self.resource, page.documents, list_meta, rendition, tabulator)
+        body = table.list_body(self.resource, page, list_meta, rendition, tabulator)
         return self._response(body, rendition)
 
     def _watch(self, storage: Any) -> StreamingHttpResponse:

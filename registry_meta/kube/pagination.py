@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from django.http import QueryDict
 from registry_meta.kube import changes, errors, sealing
 from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind
+from registry_meta.kube.remembered import Remembered
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.selectors import FieldSelector, LabelSelector
 
@@ -34,6 +36,11 @@ class Selection:
     fields: FieldSelector
     name: str | None = None
     namespace: str | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether all objects are wanted."""
+        return self.labels.is_empty and not self.fields.terms
 
     @property
     def reads_documents(self) -> bool:
@@ -188,7 +195,7 @@ def match_problems(query: Mapping[str, str]) -> list[FieldError]:
     return problems
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     """One page: the documents, the version of the snapshot, and how to go on."""
 
@@ -197,12 +204,27 @@ class Page:
     continue_: str = ""
     remaining: int | None = None
 
+    @cached_property
+    def items(self) -> bytes:
+        """The documents as the items of a list."""
+        return ",".join(self.documents).encode()
+
 
 Row = tuple[str, str, str]  # namespace, name, document
 
 
 def page(resource: Resource, namespace: str, selected: Selection, options: ListOptions) -> Page:
-    """Return the objects of a namespace (or, with an empty one, of all) that are selected, by namespace and name."""
+    """Return the objects of a namespace (or, with an empty one, of all) that are selected, by namespace and name.
+
+    The first page of everything is remembered for as long as nothing of the kind changes.
+    """
+    if selected.is_everything and options.start is None and options.snapshot is None and not resource.sealed:
+        place = (resource.key, namespace, options.limit)
+        return remembered.get(place, lambda: _read_page(resource, namespace, selected, options))
+    return _read_page(resource, namespace, selected, options)
+
+
+def _read_page(resource: Resource, namespace: str, selected: Selection, options: ListOptions) -> Page:
     if options.snapshot is not None and options.snapshot < changes.newest("compacted"):
         raise errors.expired(COMPACTED)
     wanted = options.limit + 1 if options.limit else 0
@@ -219,7 +241,7 @@ def page(resource: Resource, namespace: str, selected: Selection, options: ListO
     found = found[: options.limit]
     last = (found[-1][0], found[-1][1])
     remaining = None
-    if selected.labels.is_empty and not selected.fields.fields:
+    if selected.is_everything:
         remaining = _count_behind(resource, namespace, last, version)
     return Page([row[2] for row in found], version, token(version, last), remaining)
 
@@ -349,3 +371,20 @@ def _difference(resource: Resource, then: dict[tuple[str, str], str | None]) -> 
             exists = cursor.fetchone() is not None
         difference += (document is not None) - exists
     return difference
+
+
+def _size(page: Page) -> int:
+    return 2 * sum(map(len, page.documents))
+
+
+def _at(page: Page, version: int) -> Page:
+    """Return a page that is as good as it was, at a later version."""
+    if version == page.version:
+        return page
+    last = read_token(page.continue_).start if page.continue_ else None
+    again = Page(page.documents, version, token(version, last) if last else "", page.remaining)
+    again.__dict__["items"] = page.items
+    return again
+
+
+remembered: Remembered[Page] = Remembered(16 * 1024 * 1024, size=_size, at=_at)

@@ -10,6 +10,7 @@ import msgspec
 
 from registry_meta.kube import errors
 from registry_meta.kube.negotiation import PARTIAL, PARTIAL_LIST, TABLE, Rendition
+from registry_meta.kube.pagination import Page
 from registry_meta.kube.resource import Resource
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -100,17 +101,14 @@ def partial_list(documents: Sequence[str], meta: ListMeta, version: str) -> byte
     return f'{head}{msgspec.json.encode(meta.json()).decode()},"items":[{items}]}}'.encode()
 
 
-def list_body(
-    resource: Resource, documents: Sequence[str], meta: ListMeta, rendition: Rendition, tabulator: Tabulator
-) -> bytes:
+def list_body(resource: Resource, page: Page, meta: ListMeta, rendition: Rendition, tabulator: Tabulator) -> bytes:
     """Return a list in the form agreed on."""
     if rendition.form == TABLE:
-        return tabulator.table(documents, meta)
+        return tabulator.table(page.documents, meta)
     if rendition.form:
-        return partial_list(documents, meta, rendition.version)
+        return partial_list(page.documents, meta, rendition.version)
     head = f'{{"kind":"{resource.kind}List","apiVersion":"{resource.api_version}","metadata":'
-    meta_json = msgspec.json.encode(meta.json()).decode()
-    return "".join((head, meta_json, ',"items":[', ",".join(documents), "]}\n")).encode()
+    return b"".join((head.encode(), msgspec.json.encode(meta.json()), b',"items":[', page.items, b"]}\n"))
 
 
 def object_body(resource: Resource, document: str, rendition: Rendition, tabulator: Tabulator) -> bytes:

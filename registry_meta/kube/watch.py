@@ -19,6 +19,7 @@ from registry_meta.kube.request import is_true
 from registry_meta.kube.resource import Resource
 
 BOOKMARK_SECONDS = 60.0
+HEARTBEAT_SECONDS = 30.0
 SHORTEST, LONGEST = 1800, 3600
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
@@ -90,17 +91,15 @@ class Watch:
 
     def frames(self) -> Iterator[bytes]:
         """Yield frames until the time is up; the database is left alone while nothing happens."""
-        feed.watchers += 1
-        feed.wake()
+        topic, start = feed.join(self.resource.key, self.namespace)
         try:
-            topic, start = feed.topic(self.resource.key)
             yield from self._begin(start)
             connection.close()
             yield from self._follow(topic)
         except errors.StatusError as error:
             yield b'{"type":"ERROR","object":' + msgspec.json.encode(error.status()) + b"}\n"
         finally:
-            feed.watchers -= 1
+            feed.leave(topic)
             connection.close()
 
     def _begin(self, start: int) -> Iterator[bytes]:
@@ -138,26 +137,31 @@ class Watch:
             yield self._bookmark(snapshot, {INITIAL_EVENTS_END: "true"})
 
     def _follow(self, topic: changes.Topic) -> Iterator[bytes]:
-        bookmark_at = time.monotonic() + BOOKMARK_SECONDS
-        while True:
-            now = time.monotonic()
-            if now >= self._deadline:
-                if self.options.bookmarks:
-                    yield self._bookmark(self._seen)
-                return
+        now = time.monotonic()
+        bookmark_at, beat_at = now + BOOKMARK_SECONDS, now + HEARTBEAT_SECONDS
+        while now < self._deadline:
             if self.options.bookmarks and now >= bookmark_at:
                 yield self._bookmark(self._seen)
                 bookmark_at = now + BOOKMARK_SECONDS
-            pause = min(self._deadline, bookmark_at) - now
-            fresh = topic.wait(self._seen, max(pause, 0.0))
-            if fresh is None:
-                entries, position = self._missed(topic)
-            else:
-                entries, position = fresh
-            frames = [frame for entry in entries for frame in self._event(entry)]
-            self._seen = max(self._seen, position)
+            if now >= beat_at:
+                # White space between frames means nothing to a reader of JSON, and shows that a client has left.
+                yield b" "
+                beat_at = now + HEARTBEAT_SECONDS
+            wake_at = min(self._deadline, beat_at, bookmark_at if self.options.bookmarks else beat_at)
+            frames = self._fresh(topic, wake_at - now)
+            now = time.monotonic()
             if frames:
                 yield b"".join(frames)
+                beat_at = now + HEARTBEAT_SECONDS
+        if self.options.bookmarks:
+            yield self._bookmark(self._seen)
+
+    def _fresh(self, topic: changes.Topic, seconds: float) -> list[bytes]:
+        """Return the frames of what comes next, waiting so long for it at the most."""
+        entries, position = topic.wait(self._seen, max(seconds, 0.0)) or self._missed(topic)
+        frames = [frame for entry in entries for frame in self._event(entry)]
+        self._seen = max(self._seen, position)
+        return frames
 
     def _missed(self, topic: changes.Topic) -> tuple[list[Entry], int]:
         """Return from the log what the topic no longer holds, because this client reads slowly."""

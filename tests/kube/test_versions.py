@@ -92,14 +92,13 @@ def test_a_write_that_is_rolled_back_leaves_no_version() -> None:
 
 
 def test_the_feed_of_a_process_hands_out_every_change_in_order() -> None:
-    topic, position = changes.feed.topic(WIDGETS.key)
-    changes.feed.watchers += 1
+    topic, position = changes.feed.join(WIDGETS.key)
     try:
         versions = [create(f"fed-{number}") for number in range(20)]
         wait_until(lambda: topic.position >= versions[-1], seconds=20, what="the feed has read the log")
         got = topic.wait(position, 0)
     finally:
-        changes.feed.watchers -= 1
+        changes.feed.leave(topic)
 
     assert got is not None
     assert [entry.version for entry in got[0] if entry.name.startswith("fed-")] == versions
