@@ -13,7 +13,7 @@ PRAGMAS = {
     "journal_mode": "WAL",
     "synchronous": "NORMAL",
     "busy_timeout": "20000",  # milliseconds
-    "cache_size": "-2000",  # KiB for each connection, and each thread has one
+    "cache_size": "-500",  # KiB for each connection, and each thread has one
     "mmap_size": "0",  # each connection would map the whole file, and be charged for it
     "temp_store": "MEMORY",
     "journal_size_limit": str(64 * 1024 * 1024),

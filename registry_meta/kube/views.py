@@ -46,6 +46,16 @@ class ApiView(APIView):
     parser_classes = ()
     throttle_classes = ()
 
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        """Answer a request, and let go of it."""
+        try:
+            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+            return response
+        finally:
+            # The framework ties view, request and answer into a ring, in which answers of megabytes would wait for the
+            # collector of garbage.
+            self.__dict__.clear()
+
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         """Parse the path, find out who asks and whether they may; errors about bodies and paths come later."""
         self.info = parse_info(request.method or "GET", request.path_info, request.GET)
