@@ -30,6 +30,9 @@ STREAMS = 1000
 """The most requests at a time on one HTTP/2 connection: clients put all of their watches on one."""
 
 
+IDLE_SECONDS = 10
+"""How long a thread without work is kept."""
+
 SWITCH_SECONDS = 0.001
 """How long a thread computes before another one may: a fifth of what Python does, for locks are held meanwhile."""
 
@@ -76,6 +79,7 @@ def make_server(environment: Environment, files: certificates.Files) -> MPServer
         websockets=False,
         workers=environment.web_workers,
         blocking_threads=threads,
+        blocking_threads_idle_timeout=IDLE_SECONDS,
         backpressure=threads,
         backlog=max(1024, threads),
         http1_settings=HTTP1Settings(),
