@@ -16,6 +16,7 @@ from imagestreams.api.tagwrites import (
     named_tag,
     read_stream,
     remove_tag,
+    require_name,
     stream_pages,
     write_stream,
 )
@@ -106,8 +107,7 @@ class ImageStreamTagStorage:
 
     def create(self, obj: ImageStreamTag, *, context: Context) -> ImageStreamTag:
         """Add a tag to a stream, which is made if it is missing; raises 409 when the stream wishes that tag already."""
-        if not obj.metadata.name:
-            raise _unnamed(obj)
+        require_name(obj.metadata, IMAGE_STREAM_TAGS.group_kind)
         stream_name, tag = _lax_split(obj.metadata.name)
         if obj.tag is not None and not obj.tag.name:
             obj.tag.name = tag
@@ -179,13 +179,6 @@ def _lax_split(name: str) -> tuple[str, str]:
     if not stream:
         raise errors.bad_request("Name parameter required.")
     return stream, tag or "latest"
-
-
-def _unnamed(obj: ImageStreamTag) -> errors.StatusError:
-    if obj.metadata.generate_name:
-        return errors.internal_error("metadata.name was not generated")
-    problem = errors.required("metadata.name", "name or generateName is required")
-    return errors.invalid(IMAGE_STREAM_TAGS.group_kind, "", [problem])
 
 
 def _validate(obj: ImageStreamTag, *, context: Context) -> None:

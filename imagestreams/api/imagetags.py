@@ -16,6 +16,7 @@ from imagestreams.api.tagwrites import (
     named_tag,
     read_stream,
     remove_tag,
+    require_name,
     stream_pages,
     write_stream,
 )
@@ -66,8 +67,7 @@ class ImageTagStorage:
 
     def create(self, obj: ImageTag, *, context: Context) -> ImageTag:
         """Add a tag to a stream, which is made if it is missing."""
-        if not obj.metadata.name:
-            raise _unnamed(obj)
+        require_name(obj.metadata, IMAGE_TAGS.group_kind)
         _prepare(obj)
         _validate(obj)
         stream_name, tag = named_tag(obj.metadata.name, FORM)
@@ -148,13 +148,6 @@ def _admit_update(new: ImageTag, old: ImageTag, *, missing: bool, context: Conte
     problems = validation.image_tag_update(new, old)
     if problems:
         raise errors.invalid(IMAGE_TAGS.group_kind, new.metadata.name, problems)
-
-
-def _unnamed(obj: ImageTag) -> errors.StatusError:
-    if obj.metadata.generate_name:
-        return errors.internal_error("metadata.name was not generated")
-    problem = errors.required("metadata.name", "name or generateName is required")
-    return errors.invalid(IMAGE_TAGS.group_kind, "", [problem])
 
 
 IMAGE_TAGS = Resource(

@@ -11,7 +11,7 @@ from imagestreams.api.imagestreams import IMAGE_STREAMS
 from imagestreams.types import ImageStream, ImageStreamTag, ImageTag
 from registry_meta.kube import errors, pagination, store
 from registry_meta.kube.errors import StatusError
-from registry_meta.kube.meta import ObjectMeta, new_uid, timestamp
+from registry_meta.kube.meta import GroupKind, ObjectMeta, new_uid, timestamp
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import ListOptions, Page
 from registry_meta.kube.request import Context
@@ -33,6 +33,16 @@ def named_tag(name: str, form: str) -> tuple[str, str]:
     if not stream or not tag or ":" in tag or "@" in name:
         raise errors.bad_request(form)
     return stream, tag
+
+
+def require_name(meta: ObjectMeta, kind: GroupKind) -> None:
+    """Refuse a tag without a name: 422, or 500 where one should be generated, which tags cannot be."""
+    if meta.name:
+        return
+    if meta.generate_name:
+        raise errors.internal_error("metadata.name was not generated")
+    problem = errors.required("metadata.name", "name or generateName is required")
+    raise errors.invalid(kind, "", [problem])
 
 
 def read_stream(name: str, *, context: Context) -> ImageStream:

@@ -38,6 +38,7 @@ from registry_meta.kube.store import Preconditions
 
 WORD = GroupResource(GROUP, "imagestreamimports")
 STREAM_WORD = GroupResource(GROUP, "imagestream")
+ATTEMPTS = 3
 PREFER_ARCH = "importer.image.openshift.io/prefer-arch"
 PREFER_OS = "importer.image.openshift.io/prefer-os"
 
@@ -84,7 +85,7 @@ def execute(request: ImageStreamImport, *, context: Context) -> ImageStreamImpor
     answer.status = _status(request, outcome)
     if request.spec.import_ and not context.dry_run:
         _store_images(request, answer.status, context=context)
-        answer.status.import_ = _write_stream(request, answer.status, stream, context=context)
+        answer.status.import_ = _write_stream(request, answer.status, context=context)
     _strip_manifests(request, answer.status)
     return answer
 
@@ -251,26 +252,37 @@ def _store_image(image: Image, *, context: Context) -> Image:
     return stored
 
 
-def _write_stream(
-    request: ImageStreamImport, status: ImageStreamImportStatus, seen: ImageStream | None, *, context: Context
-) -> ImageStream:
-    """Record the outcome in the stream, which is made if it is missing, and return it."""
-    name = request.metadata.name
+def _write_stream(request: ImageStreamImport, status: ImageStreamImportStatus, *, context: Context) -> ImageStream:
+    """Record the outcome in the stream, which is made if it is missing, and return it.
+
+    A request that names a version is bound to it; another one goes on whatever the stream has become.
+    """
     within = Context(
         context.actor, IMAGE_STREAMS, context.now, namespace=context.namespace, reason=context.reason or "imported",
         word=STREAM_WORD,
     )  # fmt: skip
-    if seen is None:
-        stream = record.new_stream(name, context.namespace, now=context.now)
+    for attempt in range(ATTEMPTS):
+        try:
+            return _recorded(request, status, context=within)
+        except StatusError as error:
+            # Somebody made or deleted the stream between the look and the write.
+            if error.reason not in ("AlreadyExists", "NotFound") or attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("the loop returns or raises")
+
+
+def _recorded(request: ImageStreamImport, status: ImageStreamImportStatus, *, context: Context) -> ImageStream:
+    name, version = request.metadata.name, request.metadata.resource_version
+
+    def edit(stream: ImageStream) -> ImageStream:
         record.apply(stream, request, status, now=context.now)
-        stored = store.create(IMAGE_STREAMS, stream, context=within, strategy=INTERNAL)
+        return stream
+
+    if version or store.find(IMAGE_STREAMS, context.namespace, name) is not None:
+        bound = Preconditions(version=version)
+        stored = store.update(IMAGE_STREAMS, name, edit, context=context, strategy=INTERNAL, preconditions=bound)
     else:
-        bound = Preconditions(version=request.metadata.resource_version)
-
-        def edit(stream: ImageStream) -> ImageStream:
-            record.apply(stream, request, status, now=context.now)
-            return stream
-
-        stored = store.update(IMAGE_STREAMS, name, edit, context=within, strategy=INTERNAL, preconditions=bound)
+        stream = edit(record.new_stream(name, context.namespace, now=context.now))
+        stored = store.create(IMAGE_STREAMS, stream, context=context, strategy=INTERNAL)
     written: ImageStream = stored.object()
     return written
