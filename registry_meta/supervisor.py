@@ -30,7 +30,8 @@ from registry_meta.lifeline import die_with_parent
 MANAGE: Final = Path(__file__).resolve().parent.parent / "manage.py"
 COMMANDS: Final = {
     "web": (sys.executable, str(MANAGE), "web"),
-    "worker": (sys.executable, str(MANAGE), "worker", "--with-clock"),
+    "worker": (sys.executable, str(MANAGE), "worker"),
+    "clock": (sys.executable, "-m", "registry_meta.clock"),
 }
 
 WAIT: Final = (sys.executable, "-m", "registry_meta.readiness", "--wait")

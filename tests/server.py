@@ -126,8 +126,8 @@ class Server:
         found: dict[str, list[int]] = {role: [] for role in ROLES}
         for info in family:
             for role in ROLES:
-                # The worker's command goes on: it has the clock beside it.
-                if info.parent == self._started().process.pid and f"manage.py {role} " in f"{info.command} ":
+                started = f"manage.py {role}", f"registry_meta.{role}"
+                if info.parent == self._started().process.pid and info.command.endswith(started):
                     found[role] = [info.pid, *(below.pid for below in descendants(info.pid))]
         return found
 

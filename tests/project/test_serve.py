@@ -37,7 +37,7 @@ def family(server: Server) -> list[ProcessInfo]:
 def role(server: Server, name: str) -> list[ProcessInfo]:
     """Return the process of a role and those below it, or nothing while it does not run."""
     supervisor = server.family()[0]
-    ending = {"web": "manage.py web", "worker": "manage.py worker --with-clock"}[name]
+    ending = {"web": "manage.py web", "worker": "manage.py worker", "clock": "registry_meta.clock"}[name]
     tops = [info for info in family(server) if info.parent == supervisor and info.command.endswith(ending)]
     return [process for top in tops for process in (top, *descendants(top.pid))]
 
@@ -155,7 +155,7 @@ def test_a_misspelt_setting_is_warned_of(served: Server) -> None:
     assert done.stderr.startswith("warning: REGISTRY_META_PROT: there is no such setting\n")
 
 
-@pytest.mark.parametrize("name", ["web", "worker"])
+@pytest.mark.parametrize("name", ["web", "worker", "clock"])
 def test_a_process_that_dies_is_started_again(served: Server, name: str) -> None:
     before = role(served, name)
     assert len(before) == (3 if name == "web" else 1)

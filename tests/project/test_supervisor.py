@@ -143,6 +143,6 @@ def test_each_death_in_a_row_delays_the_next_start() -> None:
 def test_the_programs_of_a_server_exist() -> None:
     roles = {child.role: child.command for child in supervisor.children()}
 
-    assert set(roles) == {"web", "worker"}
+    assert set(roles) == {"web", "worker", "clock"}
     assert all(Path(command[0]).exists() for command in roles.values())
     assert Path(roles["web"][1]) == ROOT / "manage.py"

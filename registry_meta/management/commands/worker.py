@@ -8,9 +8,8 @@ from typing import Any
 from celery.apps.worker import Worker
 from celery.exceptions import SecurityWarning
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand
 
-from registry_meta import clock
 from registry_meta.celery import app
 
 
@@ -19,10 +18,6 @@ class Command(BaseCommand):
 
     help = "Does the tasks that requests and the clock ask for."
     requires_system_checks = []
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the option with which one process does without a clock beside it."""
-        parser.add_argument("--with-clock", action="store_true", help="Also asks for what is done on a schedule.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until told to end."""
@@ -35,7 +30,5 @@ class Command(BaseCommand):
             without_heartbeat=True,
             loglevel=settings.ENVIRONMENT.log_level.upper(),
         )
-        if options["with_clock"]:
-            clock.run_beside()
         worker.start()
         raise SystemExit(worker.exitcode)
