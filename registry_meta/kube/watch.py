@@ -36,6 +36,7 @@ class WatchOptions:
     bookmarks: bool
     ends_initial: bool
     seconds: float
+    heartbeat: float = HEARTBEAT_SECONDS
 
 
 def watch_options(query: Mapping[str, str]) -> WatchOptions:
@@ -138,7 +139,7 @@ class Watch:
 
     def _follow(self, topic: changes.Topic) -> Iterator[bytes]:
         now = time.monotonic()
-        bookmark_at, beat_at = now + BOOKMARK_SECONDS, now + HEARTBEAT_SECONDS
+        bookmark_at, beat_at = now + BOOKMARK_SECONDS, now + self.options.heartbeat
         while now < self._deadline:
             if self.options.bookmarks and now >= bookmark_at:
                 yield self._bookmark(self._seen)
@@ -146,13 +147,13 @@ class Watch:
             if now >= beat_at:
                 # White space between frames means nothing to a reader of JSON, and shows that a client has left.
                 yield b" "
-                beat_at = now + HEARTBEAT_SECONDS
+                beat_at = now + self.options.heartbeat
             wake_at = min(self._deadline, beat_at, bookmark_at if self.options.bookmarks else beat_at)
             frames = self._fresh(topic, wake_at - now)
             now = time.monotonic()
             if frames:
                 yield b"".join(frames)
-                beat_at = now + HEARTBEAT_SECONDS
+                beat_at = now + self.options.heartbeat
         if self.options.bookmarks:
             yield self._bookmark(self._seen)
 
