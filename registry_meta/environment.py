@@ -30,6 +30,10 @@ LINKED_PORT = "tcp://"
 Value = TypeVar("Value")
 
 
+SIGN_OF_LIFE = "tasks.alive"
+"""The file in the data directory that a worker touches when the clock asks it to."""
+
+
 class SettingError(ValueError):
     """A setting that cannot be used; its message is one line that names the variable."""
 

@@ -7,6 +7,8 @@ from registry_meta import databases, environment, keys
 ENVIRONMENT = environment.read()
 """Every setting of ours, typed; other modules read it as `django.conf.settings.ENVIRONMENT`."""
 
+SIGN_OF_LIFE = ENVIRONMENT.data_dir / environment.SIGN_OF_LIFE
+
 SECRET_KEY = keys.secret_key(ENVIRONMENT)
 ENCRYPTION_KEYS = keys.encryption_keys(ENVIRONMENT)
 """The Fernet keys for secrets at rest; the first encrypts, each decrypts."""

@@ -102,7 +102,7 @@ def test_containers_run_commands_that_exist_with_settings_that_exist() -> None:
         assert set(service.get("depends_on", {})) <= set(services)
 
 
-def test_containers_others_wait_for_say_when_they_are_healthy() -> None:
+def test_containers_say_when_they_are_healthy() -> None:
     services: dict[str, Any] = yaml.safe_load(read("docker-compose.yml"))["services"]
 
     awaited = {
@@ -112,7 +112,7 @@ def test_containers_others_wait_for_say_when_they_are_healthy() -> None:
         if how["condition"] == "service_healthy"
     }
     assert awaited == {"postgres", "redis"}
-    assert all("healthcheck" in services[name] for name in [*awaited, "web"])
+    assert all("healthcheck" in services[name] for name in [*awaited, "web", "worker", "clock"])
 
 
 def test_the_image_holds_the_sources() -> None:
