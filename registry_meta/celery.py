@@ -9,6 +9,7 @@ from registry_meta import environment, spool
 SCHEDULE: dict[str, tuple[str, float]] = {
     "imports": ("imagestreams.imports.tasks.sweep", 2.0),
     "deliveries": ("imagestreams.triggers.tasks.sweep", 2.0),
+    "garbage": ("registry_meta.kube.tasks.collect", 2.0),
     "namespaces": ("authz.tasks.sweep_namespaces", 5.0),
     "events": ("authz.tasks.sweep_events", 60.0),
     "roles": ("authz.tasks.settle_roles", 60.0),

@@ -202,7 +202,7 @@ class Exchange:
             return self._answer(result, rendition)
         stored, gone = result
         if not gone:
-            return self._answer(stored, rendition)
+            return self._answer(stored, rendition, status=202 if options.orphan_dependents is False else 200)
         word = self.info.group_resource
         details = {"name": self.info.name, "group": word.group, "kind": word.resource, "uid": stored.uid}
         return self._answer(success({key: value for key, value in details.items() if value}), rendition)

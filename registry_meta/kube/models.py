@@ -1,4 +1,4 @@
-"""The tables of the API machinery: objects, the change log, counters and the cursors of its readers."""
+"""The tables of the API machinery: objects and their owners, the change log, counters, the cursors of its readers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,41 @@ class Object(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["resource", "namespace", "name"], name="kube_object_place"),
         ]
+
+
+class Dependent(models.Model):
+    """A reference of an object to one of its owners, from `metadata.ownerReferences`.
+
+    `due` says that the collector has to look at it; `blocks`, that a deletion of the owner in the foreground waits for
+    the object.
+    """
+
+    resource = models.CharField(max_length=200)
+    namespace = models.CharField(max_length=253, default="")
+    name = models.CharField(max_length=600)
+    owner_uid = models.CharField(max_length=36)
+    blocks = models.BooleanField(default=False)
+    due = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "kube_dependent"
+        indexes = [
+            models.Index(fields=["owner_uid"], name="kube_dependent_owner"),
+            models.Index(fields=["resource", "namespace", "name"], name="kube_dependent_place"),
+            models.Index(fields=["id"], condition=models.Q(due=True), name="kube_dependent_due"),
+        ]
+
+
+class Waiting(models.Model):
+    """An object that is being deleted and stays until the collector has dealt with its dependents."""
+
+    resource = models.CharField(max_length=200)
+    namespace = models.CharField(max_length=253, default="")
+    name = models.CharField(max_length=600)
+    uid = models.CharField(max_length=36, unique=True)
+
+    class Meta:
+        db_table = "kube_waiting"
 
 
 class Change(models.Model):

@@ -55,6 +55,13 @@ class DeleteOptions(msgspec.Struct, rename="camel", kw_only=True):
             return [errors.not_supported("dryRun", self.dry_run, ["All"])]
         return []
 
+    @property
+    def policy(self) -> str:
+        """What becomes of the dependents; empty when the request does not say."""
+        if self.orphan_dependents is None:
+            return self.propagation_policy
+        return "Orphan" if self.orphan_dependents else "Background"
+
     def required(self) -> Preconditions:
         """Return what must hold of the object."""
         wanted = self.preconditions or {}
@@ -124,8 +131,9 @@ class ObjectStorage(Generic[T]):
     def delete(self, name: str, options: DeleteOptions, *, context: Context) -> tuple[Stored, bool]:
         """Delete an object; return its last state and whether it is gone."""
         return store.delete(
-            context.resource, name, context=context, strategy=self.strategy, preconditions=options.required()
-        )
+            context.resource, name, context=context, strategy=self.strategy, preconditions=options.required(),
+            policy=options.policy,
+        )  # fmt: skip
 
     def delete_collection(self, options: DeleteOptions, *, context: Context) -> Page:
         """Delete what the query selects; return the objects as they were. Those gone meanwhile are passed over."""

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from django.db import IntegrityError, connection, transaction
 
-from registry_meta.kube import changes, errors, sealing, validation
+from registry_meta.kube import changes, errors, owners, sealing, validation
 from registry_meta.kube.meta import KubeObject, new_uid, timestamp
 from registry_meta.kube.models import Change
 from registry_meta.kube.request import Context
@@ -40,6 +40,11 @@ class Stored:
     uid: str
     version: int
     document: str = field(repr=False)
+
+    @property
+    def place(self) -> owners.Place:
+        """Where the object is stored."""
+        return self.resource.key, self.namespace, self.name
 
     def object(self) -> Any:
         """Return the object decoded into its wire type; each call gives a fresh one."""
@@ -170,9 +175,9 @@ def _insert(resource: Resource, obj: KubeObject, *, context: Context, strategy: 
     meta.resource_version = str(version)
     stored = Stored(resource, meta.namespace, meta.name, meta.uid, version, encode(obj))
     with connection.cursor() as cursor:
-        place = [resource.key, meta.namespace, meta.name]
-        cursor.execute(INSERT, [*place, meta.uid, version, sealing.seal(resource, stored.document)])
+        cursor.execute(INSERT, [*stored.place, meta.uid, version, sealing.seal(resource, stored.document)])
     _log(Change.ADDED, stored, previous=None, context=context)
+    owners.note(stored.place, meta.uid, old=None, new=meta)
     strategy.recorded(obj, None, version=version, context=context)
     return stored
 
@@ -301,9 +306,9 @@ def _save(current: Stored, new: Any, old: Any, *, context: Context, strategy: St
     new.metadata.resource_version = str(version)
     stored = Stored(current.resource, current.namespace, current.name, current.uid, version, encode(new))
     with connection.cursor() as cursor:
-        place = [current.resource.key, current.namespace, current.name]
-        cursor.execute(UPDATE, [version, sealing.seal(current.resource, stored.document), *place])
+        cursor.execute(UPDATE, [version, sealing.seal(current.resource, stored.document), *current.place])
     _log(Change.MODIFIED, stored, previous=current.document, context=context)
+    owners.note(current.place, current.uid, old=old.metadata, new=new.metadata)
     strategy.recorded(new, old, version=version, context=context)
     return stored
 
@@ -314,8 +319,9 @@ def _remove(current: Stored, last: Any, old: Any, *, context: Context, strategy:
     last.metadata.resource_version = str(version)
     gone = Stored(current.resource, current.namespace, current.name, current.uid, version, encode(last))
     with connection.cursor() as cursor:
-        cursor.execute(DELETE, [current.resource.key, current.namespace, current.name])
+        cursor.execute(DELETE, current.place)
     _log(Change.DELETED, gone, previous=current.document, context=context)
+    owners.note(current.place, current.uid, old=old.metadata, new=None)
     strategy.recorded(None, old, version=version, context=context)
     return gone
 
@@ -327,10 +333,12 @@ def delete(
     context: Context,
     strategy: Strategy[Any],
     preconditions: Preconditions | None = None,
+    policy: str = "",
 ) -> tuple[Stored, bool]:
     """Delete an object, or begin to; return its last state and whether it is gone.
 
-    An object with finalizers, or whose strategy finishes deletions elsewhere, stays with a deletionTimestamp.
+    An object with finalizers, or whose strategy finishes deletions elsewhere, stays with a deletionTimestamp. The
+    policy says what becomes of its dependents: Background, Foreground or Orphan; empty is what its finalizers say.
     Raises 404 when it does not exist and 409 when a precondition does not hold.
     """
     with _writing():
@@ -338,7 +346,7 @@ def delete(
         if current is None:
             raise errors.not_found(context.asked, name)
         _check_deletion(current, preconditions or Preconditions())
-        last, gone = _delete(current, context=context, strategy=strategy)
+        last, gone = _delete(current, policy, context=context, strategy=strategy)
     if last.version != current.version and not context.dry_run:
         changes.announce(resource.key)
     return last, gone
@@ -362,9 +370,10 @@ def _check_deletion(current: Stored, wanted: Preconditions) -> None:
         raise errors.StatusError(409, "Conflict", message, details={k: v for k, v in about.items() if v})
 
 
-def _delete(current: Stored, *, context: Context, strategy: Strategy[Any]) -> tuple[Stored, bool]:
+def _delete(current: Stored, policy: str, *, context: Context, strategy: Strategy[Any]) -> tuple[Stored, bool]:
     old, new = current.object(), current.object()
-    stays = bool(old.metadata.finalizers)
+    new.metadata.finalizers = owners.finalizers(old.metadata.finalizers or (), policy) or None
+    stays = bool(new.metadata.finalizers)
     if not old.metadata.deletion_timestamp:
         new.metadata.deletion_timestamp = timestamp(context.now)
         new.metadata.deletion_grace_period_seconds = 0

@@ -1,4 +1,4 @@
-"""What the clock does for the change log."""
+"""What workers do for the change log, and for objects whose owners go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from registry_meta.kube import changes, meta
+from registry_meta.kube import changes, garbage, meta
 
 
 @shared_task
@@ -20,3 +20,9 @@ def show_life() -> None:
 def compact() -> None:
     """Drop the changes that are older than the retention time."""
     changes.compact(meta.now() - timedelta(seconds=settings.ENVIRONMENT.change_retention))
+
+
+@shared_task
+def collect() -> None:
+    """Remove what has no owner left, and finish the deletions that wait for that; hinted, and every few seconds."""
+    garbage.collect(meta.now())
