@@ -13,6 +13,7 @@ from imagestreams.api.secrets import SecretsStorage
 from imagestreams.hosts import registry_hosts
 from imagestreams.types import GROUP, VERSION, ImageStream, ImageStreamLayers, ImageStreamStatus
 from registry_meta.kube import errors, store
+from registry_meta.kube import validation as metadata
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.meta import KubeObject
 from registry_meta.kube.objects import ObjectStorage, StatusStorage
@@ -56,7 +57,9 @@ class ImageStreamStrategy(Strategy[ImageStream]):
 
     def validate_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> list[FieldError]:
         """Run the tag engine on what changed and hold the stream to the rules of the API."""
-        return apply_tags(new, old, context=context) + validation.image_stream(new)
+        # Clients are told of labels and annotations once by the machinery, and once more by the kind.
+        repeated = metadata.attributes(new.metadata) + metadata.attributes(new.metadata)
+        return repeated + apply_tags(new, old, context=context) + validation.image_stream(new)
 
     def recorded(self, new: ImageStream | None, old: ImageStream | None, *, version: int, context: Context) -> None:
         """Write the moved tags to the ledger."""

@@ -265,12 +265,7 @@ class Exchange:
         kind, api_version = self._kind()
         given_version, given_kind = tree.pop("apiVersion", None), tree.pop("kind", None)
         if given_version and given_version != api_version:
-            raise decode.WrongType(
-                400,
-                "BadRequest",
-                f"the API version in the data ({given_version})"
-                f" does not match the expected API version ({api_version})",
-            )
+            raise decode.WrongType(400, "BadRequest", _wrong_version(given_kind, given_version, kind, api_version))
         if given_kind and given_kind != kind:
             version = api_version.rpartition("/")[2]
             why = f'{given_kind} in version "{version}" cannot be handled as a {kind}'
@@ -365,6 +360,16 @@ class Exchange:
         if self.context.warnings:
             response.headers["Warning"] = ", ".join(decode.warning_headers(self.context.warnings))
         return response
+
+
+def _wrong_version(given_kind: object, given_version: object, kind: str, api_version: str) -> str:
+    """Return what is wrong with a version: there is none such in the group, or it is that of something else."""
+    group, _, version = str(given_version).rpartition("/")
+    if group and group == api_version.rpartition("/")[0]:
+        word = given_kind or kind
+        why = f'no kind "{word}" is registered for version "{given_version}"'
+        return f'{word} in version "{version}" cannot be handled as a {kind}: {why}'
+    return f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
 
 
 def success(details: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def object_meta(meta: ObjectMeta, *, namespaced: bool, name_rule: NameRule) -> l
     if meta.generation < 0:
         why = "must be greater than or equal to 0"
         problems.append(errors.invalid_value("metadata.generation", meta.generation, why))
-    return problems + _attributes(meta) + _finalizers(meta.finalizers or [])
+    return problems + attributes(meta) + _finalizers(meta.finalizers or [])
 
 
 def _base_problems(base: str, name_rule: NameRule) -> list[str]:
@@ -146,7 +146,7 @@ def _namespace(namespace: str, *, namespaced: bool) -> list[FieldError]:
     return [errors.invalid_value(field, namespace, text) for text in dns_label(namespace)]
 
 
-def _attributes(meta: ObjectMeta) -> list[FieldError]:
+def attributes(meta: ObjectMeta) -> list[FieldError]:
     """Return what is wrong with what may be changed at any time."""
     problems = labels(meta.labels or {}, "metadata.labels")
     return problems + _annotations(meta.annotations or {}) + _owners(meta.owner_references or [])
@@ -244,7 +244,7 @@ def object_meta_update(new: ObjectMeta, old: ObjectMeta) -> list[FieldError]:
     problems += [
         errors.invalid_value(f"metadata.{name}", value, IMMUTABLE) for name, value, kept in fields if value != kept
     ]
-    return problems + _attributes(new)
+    return problems + attributes(new)
 
 
 def _new_finalizers(new: ObjectMeta, old: ObjectMeta) -> list[FieldError]:
