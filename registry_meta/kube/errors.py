@@ -91,18 +91,21 @@ class StatusError(Exception):
     """An answer that is a Kubernetes `Status` of failure.
 
     `code` is the HTTP status, `reason` the machine-readable word, `details` the optional object
-    {name, group, kind, uid, causes: [{reason, message, field}], retryAfterSeconds}.
+    {name, group, kind, uid, causes: [{reason, message, field}], retryAfterSeconds}, `continue_` a token for the rest
+    of a list.
     """
 
     def __init__(
-        self, code: int, reason: str, message: str, *, details: dict[str, object] | None = None, retry_after: int = 0
-    ) -> None:
+        self, code: int, reason: str, message: str, *, details: dict[str, object] | None = None, retry_after: int = 0,
+        continue_: str = "",
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.details = details
         self.retry_after = retry_after
+        self.continue_ = continue_
 
     def status(self) -> dict[str, object]:
         """Return the Status object that goes on the wire."""
@@ -112,7 +115,7 @@ class StatusError(Exception):
         return {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": {"continue": self.continue_} if self.continue_ else {},
             "status": "Failure",
             "message": self.message,
             **({"reason": self.reason} if self.reason else {}),
@@ -198,9 +201,9 @@ def conflict(resource: GroupResource, name: str, why: str = MODIFIED) -> StatusE
     return StatusError(409, "Conflict", message, details=_about(resource, name))
 
 
-def expired(message: str) -> StatusError:
-    """Return 410: the version asked for is no longer kept."""
-    return StatusError(410, "Expired", message)
+def expired(message: str, *, continue_: str = "") -> StatusError:
+    """Return 410: the version asked for is no longer kept; perhaps with a token for the rest of a list."""
+    return StatusError(410, "Expired", message, continue_=continue_)
 
 
 def too_large(limit: int) -> StatusError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +12,7 @@ from django.db import connection
 from django.http import QueryDict
 
 from registry_meta.kube import changes, errors, sealing
+from registry_meta.kube.continuation import LATEST, read_token, token
 from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind
 from registry_meta.kube.remembered import Remembered
@@ -24,7 +23,13 @@ LIST_OPTIONS = GroupKind("meta.k8s.io", "ListOptions")
 BATCH = 500
 COMPACTED = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without"
-    " the continue parameter."
+    " the continue parameter"
+)
+ALONE = f"{COMPACTED}."
+WITH_TOKEN = (
+    f"{COMPACTED}, or use the continue token in this response to retrieve the remainder of the results. Continuing with"
+    " the provided token results in an inconsistent list - objects that were created, modified, or deleted between the"
+    " time the first chunk was returned and now may show up in the list."
 )
 
 
@@ -92,29 +97,6 @@ class ListOptions:
     limit: int = 0
     start: tuple[str, str] | None = None
     snapshot: int | None = None
-
-
-class Token(msgspec.Struct):
-    """What a continue token holds: the version of the first page and the last key already given."""
-
-    v: str
-    rv: int
-    start: tuple[str, str]
-
-
-def token(version: int, last: tuple[str, str]) -> str:
-    """Return the continue token for what comes behind a key in a snapshot."""
-    packed = msgspec.json.encode(Token(v="meta.k8s.io/v1", rv=version, start=last))
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
-
-
-def read_token(text: str) -> Token:
-    """Return what a continue token holds; raises 400."""
-    try:
-        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(packed, type=Token)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise errors.bad_request(f"continue key is not valid: {text[:200]}") from error
 
 
 def number(query: Mapping[str, str], name: str) -> int:
@@ -226,7 +208,7 @@ def page(resource: Resource, namespace: str, selected: Selection, options: ListO
 
 def _read_page(resource: Resource, namespace: str, selected: Selection, options: ListOptions) -> Page:
     if options.snapshot is not None and options.snapshot < changes.newest("compacted"):
-        raise errors.expired(COMPACTED)
+        raise _expired(options.start)
     wanted = options.limit + 1 if options.limit else 0
     found: list[Row] = []
     version, batches = _batches(resource, namespace, selected, options, wanted)
@@ -244,6 +226,13 @@ def _read_page(resource: Resource, namespace: str, selected: Selection, options:
     if selected.is_everything:
         remaining = _count_behind(resource, namespace, last, version)
     return Page([row[2] for row in found], version, token(version, last), remaining)
+
+
+def _expired(start: tuple[str, str] | None) -> StatusError:
+    """Return 410 for a snapshot that is no longer kept, with a token for the rest as it is now."""
+    if start is None:
+        return errors.expired(ALONE)
+    return errors.expired(WITH_TOKEN, continue_=token(LATEST, start))
 
 
 def _batches(

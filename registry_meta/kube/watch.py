@@ -12,6 +12,7 @@ from django.db import connection
 
 from registry_meta.kube import changes, errors, pagination
 from registry_meta.kube.changes import Entry, feed
+from registry_meta.kube.continuation import read_token
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.models import Change
 from registry_meta.kube.pagination import LIST_OPTIONS, ListOptions, Selection
@@ -132,7 +133,7 @@ class Watch:
             snapshot = page.version
             if not page.continue_:
                 break
-            token = pagination.read_token(page.continue_).start
+            token = read_token(page.continue_).start
         self._seen = snapshot
         if self.options.ends_initial:
             yield self._bookmark(snapshot, {INITIAL_EVENTS_END: "true"})

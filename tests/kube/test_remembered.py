@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from registry_meta.kube import changes, pagination
+from registry_meta.kube.continuation import read_token
 from registry_meta.kube.models import Counter
 from registry_meta.kube.pagination import ListOptions, Page
 from tests.kube.widgets import WIDGETS, create, delete
@@ -64,7 +65,7 @@ def test_a_remembered_page_goes_on_from_the_present_version() -> None:
 
     again = first_page(limit=1)
 
-    assert pagination.read_token(again.continue_).rv == version
+    assert read_token(again.continue_).rv == version
     assert again.remaining == 2
 
 
