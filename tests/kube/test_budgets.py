@@ -1,0 +1,73 @@
+"""How many SQL statements each verb of a stored kind costs, so that none is added unnoticed.
+
+The counts leave out what begins and ends a transaction. The first statement of each request asks whether what is
+remembered of tokens and roles is current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from authz import bootstrap
+from tests.authz.conftest import Api
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE SAVEPOINT")
+SECRETS = "/api/v1/namespaces/team/secrets"
+STREAMS = "/apis/image.openshift.io/v1/namespaces/team/imagestreams"
+OWNER = {"apiVersion": "v1", "kind": "Secret", "name": "x", "uid": "x"}
+LABEL = {"metadata": {"labels": {"c": "d"}}}
+
+Act = Callable[[Api, str], tuple[int, Any]]
+BUDGETS: dict[str, tuple[Act, int, int, int]] = {
+    "get": (lambda api, path: api.get(f"{path}/a"), 200, 2, 2),
+    "get what is missing": (lambda api, path: api.get(f"{path}/none"), 404, 2, 2),
+    "list": (lambda api, path: api.get(path), 200, 2, 2),
+    "list a page": (lambda api, path: api.get(f"{path}?limit=1"), 200, 4, 4),
+    "list what a selector wants": (lambda api, path: api.get(f"{path}?labelSelector=x%3Dy"), 200, 2, 2),
+    "create": (lambda api, path: api.post(path, {"metadata": {"name": "new"}}), 201, 6, 6),
+    "create what is there": (lambda api, path: api.post(path, {"metadata": {"name": "a"}}), 409, 3, 3),
+    "create a dependent": (
+        lambda api, path: api.post(path, {"metadata": {"name": "new", "ownerReferences": [OWNER]}}), 201, 7, 7,
+    ),
+    "update": (lambda api, path: api.put(f"{path}/a", _labelled(api, path)), 200, 7, 7),
+    "patch": (lambda api, path: api.patch(f"{path}/a", LABEL), 200, 5, 5),
+    "patch without effect": (lambda api, path: api.patch(f"{path}/a", {}), 200, 2, 2),
+    "delete": (lambda api, path: api.delete(f"{path}/a"), 200, 7, 6),
+    "delete in the foreground": (
+        lambda api, path: api.delete(f"{path}/a", {"propagationPolicy": "Foreground"}), 200, 6, 6,
+    ),
+    "delete what is missing": (lambda api, path: api.delete(f"{path}/none"), 404, 2, 2),
+}  # fmt: skip
+"""What is done, the answer to it, and what it costs: for secrets and for image streams."""
+
+
+def _labelled(api: Api, path: str) -> dict[str, Any]:
+    """Return an object with a label more; the two statements of reading it count, too."""
+    found: dict[str, Any] = api.get(f"{path}/a")[1]
+    return {**found, "metadata": {**found["metadata"], **LABEL["metadata"]}}
+
+
+@pytest.mark.parametrize("path", [SECRETS, STREAMS], ids=["secrets", "imagestreams"])
+@pytest.mark.parametrize("verb", BUDGETS)
+def test_a_verb_costs_no_more_than_it_did(verb: str, path: str) -> None:
+    act, answer, *costs = BUDGETS[verb]
+    bootstrap.begin()
+    api = Api(bootstrap.administrator(""))
+    api.post("/api/v1/namespaces", {"metadata": {"name": "team"}})
+    for name in ("a", "b"):
+        api.post(path, {"metadata": {"name": name}})
+    api.get(f"{path}/a")
+
+    with CaptureQueriesContext(connection) as queries:
+        status, _ = act(api, path)
+
+    statements = [query["sql"] for query in queries.captured_queries if not query["sql"].startswith(TRANSACTIONS)]
+    assert status == answer
+    assert len(statements) == costs[path == STREAMS], "\n".join(statements)
