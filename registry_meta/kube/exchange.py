@@ -207,11 +207,16 @@ class Exchange:
         details = {"name": self.info.name, "group": word.group, "kind": word.resource, "uid": stored.uid}
         return self._answer(success({key: value for key, value in details.items() if value}), rendition)
 
-    def _delete_collection(self, storage: Any) -> HttpResponse:
+    def _delete_collection(self, storage: Any) -> HttpResponseBase:
         rendition = self._rendition(is_list=True)
         options = self._delete_options()
         tabulator = self._tabulator(rendition)
-        return self._page(storage.delete_collection(options, context=self.context), rendition, tabulator)
+        deleted = storage.delete_collection(options, context=self.context)
+        if rendition.form or rendition.media_type != JSON or self._is_pretty():
+            page = Page(deleted.documents(), deleted.version, deleted.continue_, deleted.remaining)
+            return self._page(page, rendition, tabulator)
+        # As many as there may be: they go out as they lie in their file.
+        return StreamingHttpResponse(table.deleted_body(self.resource, deleted), content_type=JSON)
 
     # --- bodies
 
@@ -351,9 +356,11 @@ class Exchange:
             body = table.object_body(self.resource, document, rendition, self._tabulator(rendition))
         return self._response(body, rendition, status=status)
 
+    def _is_pretty(self) -> bool:
+        return wants_pretty(self.request.META.get("HTTP_USER_AGENT", ""), self.request.GET.get("pretty"))
+
     def _response(self, body: bytes, rendition: Rendition, *, status: int = 200) -> HttpResponse:
-        request = self.request
-        pretty = wants_pretty(request.META.get("HTTP_USER_AGENT", ""), request.GET.get("pretty"))
+        pretty = self._is_pretty()
         if pretty or rendition.media_type != JSON:
             body = encode(body, rendition, pretty=pretty)
         response = HttpResponse(body, status=status, content_type=rendition.media_type)

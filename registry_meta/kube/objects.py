@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from registry_meta.kube import errors, pagination, store
 from registry_meta.kube.catalog import catalog
+from registry_meta.kube.continuation import read_token
+from registry_meta.kube.deleted import Deleted
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.meta import GroupKind, KubeObject
-from registry_meta.kube.pagination import ListOptions, Page
+from registry_meta.kube.pagination import BATCH, ListOptions, Page
 from registry_meta.kube.request import Context, is_true
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.store import Edit, Preconditions, Stored
@@ -135,21 +138,45 @@ class ObjectStorage(Generic[T]):
             policy=options.policy,
         )  # fmt: skip
 
-    def delete_collection(self, options: DeleteOptions, *, context: Context) -> Page:
-        """Delete what the query selects; return the objects as they were. Those gone meanwhile are passed over."""
-        page = self.list(pagination.list_options(context.query), context=context)
-        for document in page.documents:
-            meta = context.resource.decoder.decode(document).metadata
-            place = Context(
-                context.actor, context.resource, context.now, namespace=meta.namespace, dry_run=context.dry_run,
-                reason=context.reason,
-            )  # fmt: skip
-            try:
-                self.delete(meta.name, options, context=place)
-            except errors.StatusError as error:
-                if error.code != 404:
-                    raise
-        return page
+    def delete_collection(self, options: DeleteOptions, *, context: Context) -> Deleted:
+        """Delete what the query selects, batch by batch; return the objects as they were.
+
+        Those gone meanwhile are passed over. Each batch is what there is at its time: an object made while the others
+        are deleted may go with them.
+        """
+        deleted = Deleted()
+        try:
+            self._delete_batches(deleted, options, context=context)
+        except BaseException:
+            deleted.close()
+            raise
+        return deleted
+
+    def _delete_batches(self, deleted: Deleted, options: DeleteOptions, *, context: Context) -> None:
+        listed = pagination.list_options(context.query)
+        while True:
+            wanted = listed.limit - len(deleted) if listed.limit else BATCH
+            page = self.list(replace(listed, limit=min(wanted, BATCH)), context=context)
+            for document in page.documents:
+                self._delete_listed(document, options, context=context)
+                deleted.add(document)
+            deleted.version = deleted.version or page.version
+            if not page.continue_ or len(deleted) == listed.limit:
+                deleted.continue_, deleted.remaining = page.continue_, page.remaining
+                return
+            listed = replace(listed, start=read_token(page.continue_).start)
+
+    def _delete_listed(self, document: str, options: DeleteOptions, *, context: Context) -> None:
+        meta = context.resource.decoder.decode(document).metadata
+        place = Context(
+            context.actor, context.resource, context.now, namespace=meta.namespace, dry_run=context.dry_run,
+            reason=context.reason,
+        )  # fmt: skip
+        try:
+            self.delete(meta.name, options, context=place)
+        except errors.StatusError as error:
+            if error.code != 404:
+                raise
 
 
 class StatusStorage(Generic[T]):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
 from registry_meta.kube import errors
+from registry_meta.kube.deleted import Deleted
 from registry_meta.kube.negotiation import PARTIAL, PARTIAL_LIST, TABLE, Rendition
 from registry_meta.kube.pagination import Page
 from registry_meta.kube.resource import Resource
@@ -107,8 +108,19 @@ def list_body(resource: Resource, page: Page, meta: ListMeta, rendition: Renditi
         return tabulator.table(page.documents, meta)
     if rendition.form:
         return partial_list(page.documents, meta, rendition.version)
+    return b"".join((_list_head(resource, meta), page.items, b"]}\n"))
+
+
+def deleted_body(resource: Resource, deleted: Deleted) -> Iterator[bytes]:
+    """Yield the list of what was deleted, as it is, piece by piece."""
+    yield _list_head(resource, ListMeta(str(deleted.version), deleted.continue_, deleted.remaining))
+    yield from deleted.items()
+    yield b"]}\n"
+
+
+def _list_head(resource: Resource, meta: ListMeta) -> bytes:
     head = f'{{"kind":"{resource.kind}List","apiVersion":"{resource.api_version}","metadata":'
-    return b"".join((head.encode(), msgspec.json.encode(meta.json()), b',"items":[', page.items, b"]}\n"))
+    return b"".join((head.encode(), msgspec.json.encode(meta.json()), b',"items":['))
 
 
 def object_body(resource: Resource, document: str, rendition: Rendition, tabulator: Tabulator) -> bytes:
