@@ -83,6 +83,9 @@ class Environment:
     )
     web_workers: int = setting(2, "The number of web processes.", minimum=1)
     web_threads: int = setting(2048, "The most requests, watches included, that one web process holds.", minimum=1)
+    max_requests_inflight: int = setting(
+        400, "The most requests, without watches and imports, that one web process has under way; 0 for no limit."
+    )
     worker_concurrency: int = setting(8, "The number of tasks that a worker process does at a time.", minimum=1)
     database_connections: int = setting(12, "The most connections that one process opens to PostgreSQL.", minimum=2)
     internal_registry_hostname: str = setting(
@@ -135,6 +138,8 @@ class Environment:
     )
     event_ttl: int = setting(3600, "The seconds for which Events are kept.", minimum=60)
     log_level: LogLevel = setting(LogLevel.INFO, "How much is logged: `debug`, `info`, `warning` or `error`.")
+
+    audit_log: str = setting("", "The absolute path of the file that says who changed what; empty for standard error.")
 
     @property
     def server_url(self) -> str:
@@ -196,6 +201,10 @@ def _check(environment: Environment) -> None:
         raise SettingError(f"{PREFIX}DEFAULT_PLATFORM: {environment.default_platform!r} is not os/architecture")
     if not all(FERNET_KEY.match(key.strip()) for key in environment.encryption_key.split(",") if key.strip()):
         raise SettingError(f"{PREFIX}ENCRYPTION_KEY: this is not a Fernet key (32 bytes in URL-safe base64)")
+    if environment.audit_log:
+        path = Path(environment.audit_log)
+        if not path.is_absolute() or not path.parent.is_dir() or path.is_dir():
+            raise SettingError(f"{PREFIX}AUDIT_LOG: {path} is no absolute path of a file in a directory that exists")
 
 
 def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:

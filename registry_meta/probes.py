@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 
 import django
 from django.db import DatabaseError
@@ -23,17 +24,70 @@ VERSION = {
 }
 """What /version answers: the Kubernetes release whose wire this server speaks."""
 
-PATHS = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+TEXT = "text/plain; charset=utf-8"
 
 
-def live(request: HttpRequest) -> HttpResponse:
-    """Answer /livez: the process can answer; nothing that a restart would not mend is looked at."""
-    return _report(request, "livez", {"ping": True})
+def _ping() -> bool:
+    return True
 
 
-def ready(request: HttpRequest) -> HttpResponse:
-    """Answer /readyz and /healthz: the database answers and is migrated."""
-    return _report(request, request.path_info.strip("/") or "readyz", {"ping": True, "database": _database()})
+def _database() -> bool:
+    """Return whether the database answers and is migrated."""
+    try:
+        return changes.newest() > 0
+    except DatabaseError:
+        return False
+
+
+Check = Callable[[], bool]
+
+LIVE: dict[str, Check] = {"ping": _ping}
+READY: dict[str, Check] = {"ping": _ping, "database": _database}
+PROBES = {"healthz": READY, "livez": LIVE, "readyz": READY}
+"""What each probe looks at. That a process lives depends on nothing that a restart would not mend."""
+
+PATHS = sorted(
+    ["/api", "/api/v1", "/apis", "/metrics", "/openapi/v2", "/openapi/v3", "/version"]
+    + [f"/{probe}" for probe in PROBES]
+    + [f"/{probe}/{check}" for probe, checks in PROBES.items() for check in checks]
+)
+
+
+def probe(request: HttpRequest, name: str) -> HttpResponse:
+    """Answer /livez, /readyz and /healthz; `?verbose` lists the checks, `?exclude=NAME` leaves one out."""
+    excluded = set(request.GET.getlist("exclude"))
+    checks = PROBES[name]
+    lines: list[str] = []
+    healthy = True
+    for check, passes in checks.items():
+        if check in excluded:
+            lines.append(f"[+]{check} excluded: ok")
+        elif passes():
+            lines.append(f"[+]{check} ok")
+        else:
+            healthy = False
+            lines.append(f"[-]{check} failed: reason withheld")
+    unknown = sorted(excluded - checks.keys())
+    if unknown:
+        listed = ", ".join(f'"{check}"' for check in unknown)
+        lines.append(f"warn: some health checks cannot be excluded: no matches for {listed}")
+    if not healthy:
+        lines.append(f"{name} check failed")
+        return _text("\n".join(lines) + "\n", status=500)
+    if "verbose" not in request.GET:
+        return _text("ok")
+    lines.append(f"{name} check passed")
+    return _text("\n".join(lines) + "\n")
+
+
+def check(request: HttpRequest, name: str, check: str) -> HttpResponse:
+    """Answer a single check of a probe, such as /readyz/database."""
+    passes = PROBES[name].get(check)
+    if passes is None:
+        return discovery.no_page()
+    if passes():
+        return _text("ok")
+    return _text("internal server error: reason withheld\n", status=500)
 
 
 def version(request: HttpRequest) -> HttpResponse:
@@ -51,21 +105,8 @@ def not_found(request: HttpRequest, **kwargs: object) -> HttpResponse:
     return discovery.no_page()
 
 
-def _database() -> bool:
-    try:
-        return changes.newest() > 0
-    except DatabaseError:
-        return False
-
-
-def _report(request: HttpRequest, name: str, checks: dict[str, bool]) -> HttpResponse:
-    excluded = request.GET.getlist("exclude")
-    shown = {check: healthy for check, healthy in checks.items() if check not in excluded}
-    if all(shown.values()) and "verbose" not in request.GET:
-        return HttpResponse("ok", content_type="text/plain; charset=utf-8")
-    lines = [f"[+]{check} ok" if healthy else f"[-]{check} failed: reason withheld" for check, healthy in shown.items()]
-    healthy = all(shown.values())
-    lines.append(f"{name} check {'passed' if healthy else 'failed'}")
-    return HttpResponse(
-        "\n".join(lines) + "\n", status=200 if healthy else 500, content_type="text/plain; charset=utf-8"
-    )
+def _text(content: str, *, status: int = 200) -> HttpResponse:
+    response = HttpResponse(content, status=status, content_type=TEXT)
+    response.headers["Cache-Control"] = "no-cache, private"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

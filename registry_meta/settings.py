@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry_meta import databases, environment, keys
+from registry_meta import counters, databases, environment, keys
 
 ENVIRONMENT = environment.read()
 """Every setting of ours, typed; other modules read it as `django.conf.settings.ENVIRONMENT`."""
@@ -12,6 +12,8 @@ SIGN_OF_LIFE = ENVIRONMENT.data_dir / environment.SIGN_OF_LIFE
 SECRET_KEY = keys.secret_key(ENVIRONMENT)
 ENCRYPTION_KEYS = keys.encryption_keys(ENVIRONMENT)
 """The Fernet keys for secrets at rest; the first encrypts, each decrypts."""
+COUNTERS = counters.prepare(ENVIRONMENT.data_dir)
+"""The directory in which this process counts what it does."""
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # clients reach an API server by any name that its certificate has
 
@@ -30,13 +32,26 @@ USE_I18N = False
 # Without these two DRF asks for django.contrib.auth.
 REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None, "UNAUTHENTICATED_TOKEN": None}
 
+AUDIT_HANDLER = (
+    {"class": "logging.handlers.WatchedFileHandler", "filename": ENVIRONMENT.audit_log, "delay": True}
+    if ENVIRONMENT.audit_log
+    else {"class": "logging.StreamHandler"}
+)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "bare": {"format": "%(message)s"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "audit": {**AUDIT_HANDLER, "formatter": "bare"},
+    },
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level.upper()},
     "loggers": {
+        "audit": {"handlers": ["audit"], "level": "INFO", "propagate": False},
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"level": "ERROR"},  # that something is not found is an answer, not news
         "django.db.backends": {"level": "INFO"},  # its debug lines hold the values of queries

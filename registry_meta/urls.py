@@ -10,7 +10,7 @@ from django.urls import path, re_path
 
 from authz.authentication import BearerAuthentication
 from authz.permission import RBACPermission
-from registry_meta import probes
+from registry_meta import exposition, probes
 from registry_meta.kube import discovery, openapi
 from registry_meta.kube.views import ApiView, PlainView
 
@@ -41,9 +41,9 @@ urlpatterns = [
     path("openapi/v3/api/<str:version>", plain(openapi.v3)),
     path("openapi/v3/apis/<str:group>/<str:version>", plain(openapi.v3)),
     re_path(r"^version/?$", plain(probes.version)),
-    path("livez", probes.live),
-    path("readyz", probes.ready),
-    path("healthz", probes.ready),
+    path("metrics", plain(exposition.metrics)),
+    re_path(r"^(?P<name>livez|readyz|healthz)$", probes.probe),
+    re_path(r"^(?P<name>livez|readyz|healthz)/(?P<check>[^/]+)$", plain(probes.check)),
     path("", plain(probes.index)),
     re_path(r"^.*$", plain(probes.not_found)),
 ]

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from imagestreams import conditions, credentials
+from imagestreams import conditions, credentials, metrics
 from imagestreams.api.images import IMAGES, STORAGE
 from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
 from imagestreams.api.secrets import pull_secrets
@@ -83,6 +83,7 @@ def execute(request: ImageStreamImport, *, context: Context) -> ImageStreamImpor
         resource_version=meta.resource_version,
     )  # fmt: skip
     answer.status = _status(request, outcome)
+    _count(answer.status)
     if request.spec.import_ and not context.dry_run:
         _store_images(request, answer.status, context=context)
         answer.status.import_ = _write_stream(request, answer.status, context=context)
@@ -178,6 +179,13 @@ def _status(request: ImageStreamImport, outcome: Outcome) -> ImageStreamImportSt
     if outcome.listed is not None:
         status.repository = _repository_status(outcome)
     return status
+
+
+def _count(status: ImageStreamImportStatus) -> None:
+    if status.repository is not None and is_failure(status.repository.status) and not status.repository.images:
+        metrics.count_image(status.repository.status)
+    for image in [*(status.images or []), *((status.repository.images if status.repository else None) or [])]:
+        metrics.count_image(image.status)
 
 
 def _remote_tag(spec: ImageImportSpec) -> str:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from kombu.exceptions import KombuError
 
+from imagestreams import metrics
 from imagestreams.api.imagestreams import IMAGE_STREAMS, find_stream
 from imagestreams.imports import plan, queue, run
 from imagestreams.models import DueImport
@@ -112,11 +113,14 @@ def import_due(row_id: int) -> None:
     except StatusError as error:
         logger.info("the import of %s/%s is put off: %s", row.namespace, row.name, error)
         queue.failed(row, now=meta.now())
+        metrics.IMPORTS.labels("PutOff").inc()
     except Exception:
         logger.exception("the import of %s/%s broke off", row.namespace, row.name)
         queue.failed(row, now=meta.now())
+        metrics.IMPORTS.labels("BrokenOff").inc()
     else:
         queue.done(row, interval=settings.ENVIRONMENT.scheduled_import_interval, now=meta.now())
+        metrics.IMPORTS.labels("Done").inc()
     finally:
         _leases.drop(row.pk)
 

@@ -23,6 +23,7 @@ from http.client import responses
 from django.conf import settings
 from django.db import transaction
 
+from imagestreams import metrics
 from imagestreams.api.imagetrigger import (
     DELIVERED,
     IMAGE_TRIGGERS,
@@ -170,6 +171,7 @@ def settle(row: Delivery, trigger: ImageTrigger, outcome: Outcome, *, jitter: fl
             waits = outcome.result == Result.SECRET_MISSING
             since = now if waits else row.waiting_since
             queue.postpone(row, due=due, waiting_since=since, outcome=outcome.message)
+    metrics.DELIVERIES.labels(delivered.reason).inc()
     log = logger.info if outcome.result == Result.ACCEPTED else logger.warning
     log(
         "imagetrigger %s/%s, %s:%s at version %d: %s",

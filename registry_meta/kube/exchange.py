@@ -9,7 +9,7 @@ from django.db import connection
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 
-from registry_meta.kube import decode, errors, pagination, table
+from registry_meta.kube import decode, errors, metrics, pagination, table
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.meta import GroupKind, KubeObject
 from registry_meta.kube.negotiation import JSON, TABLE, Rendition, encode, negotiate, wants_pretty
@@ -136,7 +136,7 @@ class Exchange:
         frames = storage.watch(writer, context=self.context)
         # A watch holds its thread for long, and must not hold a connection to the database as well.
         connection.close()
-        return StreamingHttpResponse(frames, content_type=JSON)
+        return StreamingHttpResponse(metrics.held(self.info, frames), content_type=JSON)
 
     # --- writing
 
@@ -149,6 +149,7 @@ class Exchange:
             result = storage.create(self.info.name, obj, context=self.context)
         else:
             result = storage.create(obj, context=self.context)
+        self.context.made = _made(result)
         return self._answer(result, rendition, status=201)
 
     def _update(self, storage: Any) -> HttpResponse:
@@ -385,6 +386,12 @@ def success(details: dict[str, Any] | None = None) -> dict[str, Any]:
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
         **({"details": details} if details else {}),
     }  # fmt: skip
+
+
+def _made(result: Result) -> str:
+    if isinstance(result, dict):
+        return ""
+    return result.name if isinstance(result, Stored) else result.metadata.name
 
 
 def _media_type(request: Request) -> str:

@@ -114,7 +114,7 @@ def _verb(method: str, *, name: str, query: QueryDict, watching: bool) -> str:
         return "get" if name else "list"
     if method == "DELETE":
         return "delete" if name else "deletecollection"
-    return PATH_VERBS.get(method, method.lower())
+    return PATH_VERBS.get(method, "")
 
 
 def _selected_name(query: QueryDict) -> str:
@@ -136,7 +136,7 @@ class Context:
     """Everything a storage needs to know of the request it serves; workers make their own.
 
     `word` is the resource that errors name: that of the HTTP request, whichever object is missing. `warnings` are
-    sent back as Warning headers.
+    sent back as Warning headers. `made` is the name of the object that a create has made.
     """
 
     actor: Actor
@@ -150,6 +150,7 @@ class Context:
     query: QueryDict = field(default_factory=QueryDict)
     warnings: list[str] = field(default_factory=list)
     word: GroupResource | None = None
+    made: str = ""
 
     @property
     def asked(self) -> GroupResource:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 import uuid
 from collections.abc import Callable
 
 import msgspec
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from registry_meta.kube import discovery, errors, meta
+from registry_meta.kube import audit, discovery, errors, meta, metrics
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.exchange import Exchange
+from registry_meta.kube.inflight import gate
 from registry_meta.kube.negotiation import JSON
 from registry_meta.kube.request import Actor, Context, RequestInfo, parse_info
 from registry_meta.kube.resource import Resource
@@ -42,24 +45,34 @@ class ApiView(APIView):
     """
 
     info: RequestInfo
+    actor: Actor | None = None
+    context: Context | None = None
+    is_inside = False
+    tells_writes = True
     renderer_classes = ()
     parser_classes = ()
     throttle_classes = ()
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        """Answer a request, and let go of it."""
+        """Answer a request, tell what came of it, and let go of it."""
+        began = time.perf_counter()
+        self.info = parse_info(request.method or "GET", request.path_info, request.GET)
         try:
             response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+            self._tell(response, time.perf_counter() - began)
             return response
         finally:
+            if self.is_inside:
+                gate.leave(self.info.verb)
             # The framework ties view, request and answer into a ring, in which answers of megabytes would wait for the
             # collector of garbage.
             self.__dict__.clear()
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
-        """Parse the path, find out who asks and whether they may; errors about bodies and paths come later."""
-        self.info = parse_info(request.method or "GET", request.path_info, request.GET)
+        """Find out who asks, whether there is room and whether they may; errors about bodies and paths come later."""
         self.perform_authentication(request)
+        self.actor = _actor(request)
+        self._enter(self.actor)
         self.check_permissions(request)
         _check_timeout(request.GET.get("timeout"))
 
@@ -105,6 +118,24 @@ class ApiView(APIView):
         """Refuse a method that no path here has."""
         raise errors.method_not_allowed()
 
+    def _enter(self, actor: Actor) -> None:
+        """Take a place among the requests that are answered; raises 429 when there is none."""
+        info = self.info
+        resource = catalog.find(info.group, info.version, info.resource) if info.is_resource else None
+        if info.verb != "watch" and not (resource is not None and _takes_long(resource.storage)):
+            gate.enter(info.verb, actor.groups, limit=settings.ENVIRONMENT.max_requests_inflight)
+            self.is_inside = True
+
+    def _tell(self, response: HttpResponseBase, seconds: float) -> None:
+        """Count an answer, and audit it if its request may have changed something."""
+        info = self.info
+        metrics.count(info, response.status_code, seconds)
+        if self.tells_writes and audit.is_told(info):
+            audit.tell(
+                self.request, info, actor=self.actor, context=self.context, code=response.status_code, seconds=seconds,
+                audit_id=response.headers["Audit-ID"],
+            )  # fmt: skip
+
     def _serve(self, request: Request) -> HttpResponseBase:
         info = self.info
         if not catalog.has(info.group, info.version):
@@ -114,7 +145,7 @@ class ApiView(APIView):
             raise errors.no_such_path()
         if request.method == "HEAD":
             raise errors.method_not_allowed()
-        context = Context(
+        context = self.context = Context(
             actor=_actor(request),
             resource=resource,
             now=meta.now(),
@@ -128,11 +159,17 @@ class ApiView(APIView):
             if context.subresource is None:
                 raise errors.no_such_path()
             storage = context.subresource.storage
+        self.tells_writes = not getattr(storage, "only_answers", False)
         exchange = Exchange(request, info, resource, context)
-        if getattr(storage, "is_long_running", False):
-            return exchange.serve(storage)
+        if _takes_long(storage):
+            with metrics.long_running(info):
+                return exchange.serve(storage)
         with TURNS:
             return exchange.serve(storage)
+
+
+def _takes_long(storage: object) -> bool:
+    return bool(getattr(storage, "is_long_running", False))
 
 
 def _drain(request: Request) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 from django.db import connection
 
-from registry_meta.kube import changes, errors, pagination
+from registry_meta.kube import changes, errors, metrics, pagination
 from registry_meta.kube.changes import Entry, feed
 from registry_meta.kube.continuation import read_token
 from registry_meta.kube.errors import FieldError
@@ -95,9 +95,10 @@ class Watch:
         """Yield frames until the time is up; the database is left alone while nothing happens."""
         topic, start = feed.join(self.resource.key, self.namespace)
         try:
-            yield from self._begin(start)
-            connection.close()
-            yield from self._follow(topic)
+            with metrics.watching(self.resource.group, self.resource.plural):
+                yield from self._begin(start)
+                connection.close()
+                yield from self._follow(topic)
         except errors.StatusError as error:
             yield b'{"type":"ERROR","object":' + msgspec.json.encode(error.status()) + b"}\n"
         finally:

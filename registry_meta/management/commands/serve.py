@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from registry_meta import environment, options, startup, supervisor
+from registry_meta import counters, environment, options, startup, supervisor
 from registry_meta.environment import Environment
 from registry_meta.keys import make_private_directory
 
@@ -34,6 +34,7 @@ class Command(BaseCommand):
         make_private_directory(settled.data_dir)
         lock(settled.data_dir)
         check_port_is_free(settled.bind, settled.port)
+        counters.clear(settings.COUNTERS)
         startup.prepare(settled)
         # The supervisor needs none of what was imported until here, and runs for as long as the server.
         os.chdir(supervisor.MANAGE.parent)

@@ -18,7 +18,7 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from registry_meta import certificates
+from registry_meta import certificates, counters
 from registry_meta.environment import Environment
 from registry_meta.lifeline import die_with_parent
 from registry_meta.wsgi import application
@@ -62,6 +62,7 @@ def load() -> None:
 def tied_application(parent: int) -> Callable[..., Any]:
     """Return the WSGI application to a new web process, and tie the process to its parent."""
     die_with_parent(parent)
+    counters.begin(settings.COUNTERS)
     sys.setswitchinterval(SWITCH_SECONDS)
     return application
 

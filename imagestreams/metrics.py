@@ -1,0 +1,26 @@
+"""What is counted of imports and of deliveries, by how they went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import Counter
+
+IMPORTS = Counter(
+    "registry_meta_imports_total", "Imports that the server did by itself, by how they ended: Done, PutOff, BrokenOff.",
+    ("outcome",), registry=None,
+)  # fmt: skip
+IMAGES = Counter(
+    "registry_meta_imported_images_total", "Images that imports asked for: Success, or the reason of the failure.",
+    ("outcome",), registry=None,
+)  # fmt: skip
+DELIVERIES = Counter(
+    "registry_meta_deliveries_total", "Attempts to tell a consumer of a moved tag, by how they went.",
+    ("outcome",), registry=None,
+)  # fmt: skip
+
+
+def count_image(status: Mapping[str, object]) -> None:
+    """Count an image that an import asked for, by the Status that it was given."""
+    succeeded = status.get("status") == "Success"
+    IMAGES.labels("Success" if succeeded else str(status.get("reason") or "Unknown")).inc()
