@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.processes import wait_until
 from tests.server import Server
 
 NAMESPACES = "/api/v1/namespaces"
+STREAMS = "/apis/image.openshift.io/v1/namespaces/default/imagestreams"
 READS = 40
 HOLDS_ONE = {"MAX_REQUESTS_INFLIGHT": "1", "WEB_WORKERS": "3"}
 ASKED = 'verb="GET"', 'resource="namespaces"', 'code="200"'
@@ -91,9 +93,20 @@ def test_an_open_watch_is_counted_until_it_ends(observed: Server) -> None:
 
     assert total(text, "apiserver_longrunning_requests", 'verb="WATCH"', 'resource="namespaces"') == 1
     assert total(text, "apiserver_registered_watchers", 'resource="namespaces"') == 1
-    wait_until(
-        lambda: total(scrape(observed), "apiserver_longrunning_requests") == 0, seconds=40, what="no watch is counted"
-    )
+
+    def is_over() -> bool:
+        write(observed)  # a client that has left is noticed when there is something to tell it
+        return total(scrape(observed), "apiserver_longrunning_requests") == 0
+
+    wait_until(is_over, seconds=20, what="no watch is counted")
+
+
+def write(server: Server) -> None:
+    """Change the namespace that every server has."""
+    patch = {"metadata": {"annotations": {"count": str(time.monotonic())}}}
+    headers = {"Content-Type": "application/merge-patch+json"}
+    with server.client() as client:
+        client.patch(f"{server.url}{NAMESPACES}/default", json=patch, headers=headers).raise_for_status()
 
 
 def test_what_waits_is_told(observed: Server) -> None:
@@ -103,6 +116,25 @@ def test_what_waits_is_told(observed: Server) -> None:
     assert total(text, "registry_meta_queue_depth", 'queue="imports"') == 0
     assert total(text, "registry_meta_queue_depth", 'queue="deliveries"') == 0
     assert total(text, "registry_meta_change_log_version") > 0
+
+
+def test_the_worker_counts_what_it_imports(observed: Server) -> None:
+    source = {"kind": "DockerImage", "name": "127.0.0.1:1/app:latest"}
+    body = {
+        "kind": "ImageStream", "apiVersion": "image.openshift.io/v1", "metadata": {"name": "unreachable"},
+        "spec": {"tags": [{"name": "latest", "from": source}]},
+    }  # fmt: skip
+
+    with observed.client() as client:
+        client.post(f"{observed.url}{STREAMS}", json=body).raise_for_status()
+
+    def is_done() -> bool:
+        return total(scrape(observed), "registry_meta_imports_total", 'outcome="Done"') == 1
+
+    wait_until(is_done, seconds=20, what="the import is counted")
+    text = scrape(observed)
+    assert total(text, "registry_meta_imported_images_total") == 1
+    assert total(text, "registry_meta_imported_images_total", 'outcome="Success"') == 0
 
 
 def test_the_audit_goes_to_its_file(observed: Server, audit_log: Path) -> None:

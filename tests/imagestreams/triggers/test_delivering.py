@@ -9,6 +9,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from examples.consumer import is_signed
+from imagestreams import metrics
 from imagestreams.api.imagetrigger import DELIVERED, IMAGE_TRIGGERS, READY, REGULAR, condition_of
 from imagestreams.models import Delivery, Subscription
 from imagestreams.triggers import deliver, queue, subscriptions, tasks
@@ -160,6 +161,29 @@ def test_the_consumer_is_left_alone_as_long_as_it_asks() -> None:
 
     assert queue.pending(later(110), limit=10) == []
     assert queue.pending(later(121), limit=10) == [uid]
+
+
+def test_every_attempt_is_counted_by_its_outcome() -> None:
+    before = counted()
+    with consumer(503, 204) as listening:
+        uid = create(builders.trigger(listening.url))
+        move("a")
+        tasks.drain()
+        attempt(uid)
+        Delivery.objects.update(due_at=later(-1))
+        attempt(uid)
+
+    after = counted()
+    assert {name: after[name] - before.get(name, 0) for name in ("Retrying", "Delivered")} == {
+        "Retrying": 1,
+        "Delivered": 1,
+    }
+
+
+def counted() -> dict[str, float]:
+    """Return how many attempts this process has counted, by their outcome."""
+    samples = [sample for metric in metrics.DELIVERIES.collect() for sample in metric.samples]
+    return {sample.labels["outcome"]: sample.value for sample in samples if sample.name.endswith("_total")}
 
 
 def test_after_a_day_it_is_given_up_with_its_reason_and_the_next_has_its_turn() -> None:
