@@ -37,6 +37,8 @@ class PolicyRule(KubeStruct):
 class Subject(KubeStruct):
     """To whom a binding gives a role: a User, a Group or a ServiceAccount."""
 
+    is_one_value = True
+
     kind: str = always("")
     api_group: str = ""
     name: str = always("")
@@ -45,6 +47,8 @@ class Subject(KubeStruct):
 
 class RoleRef(KubeStruct):
     """The Role or ClusterRole that a binding gives."""
+
+    is_one_value = True
 
     api_group: str = always("")
     kind: str = always("")

@@ -33,6 +33,8 @@ class SelectorRequirement(KubeStruct):
 class LabelSelector(KubeStruct):
     """Demands on labels, all of which must be met; an empty selector selects everything."""
 
+    is_one_value = True
+
     match_labels: dict[str, str] | None = None
     match_expressions: list[SelectorRequirement] | None = None
 

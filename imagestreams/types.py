@@ -298,6 +298,8 @@ class ImageStreamLayers(KubeObject):
 class LocalObjectReference(KubeStruct):
     """A name in the same namespace; for imports, of a tag."""
 
+    is_one_value = True
+
     name: str = ""
 
 

@@ -59,6 +59,7 @@ class Namespace(KubeObject):
 class NamespaceStrategy(Strategy[Namespace]):
     """A namespace carries its name as a label; its finalizers and status change through subresources only."""
 
+    untracked: tuple[str, ...] = ("spec", "status")
     name_problems = staticmethod(dns_label)
 
     def default(self, obj: Namespace) -> None:
@@ -98,6 +99,8 @@ def _finalizer_problems(name: str) -> list[FieldError]:
 class NamespaceStatusStrategy(NamespaceStrategy):
     """Through the subresource `status` only the status changes."""
 
+    untracked = ("spec",)
+
     def prepare_update(self, new: Namespace, old: Namespace, *, context: Context) -> None:
         """Keep the spec, and the phase of a namespace that goes."""
         new.spec = old.spec
@@ -107,6 +110,8 @@ class NamespaceStatusStrategy(NamespaceStrategy):
 
 class NamespaceFinalizeStrategy(NamespaceStrategy):
     """Through the subresource `finalize` only the finalizers of the spec change."""
+
+    untracked = ("status",)
 
     def prepare_update(self, new: Namespace, old: Namespace, *, context: Context) -> None:
         """Keep the status."""

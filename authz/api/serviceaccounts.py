@@ -18,6 +18,8 @@ from registry_meta.kube.table import age
 class LocalObjectReference(KubeStruct):
     """The name of an object in the same namespace."""
 
+    is_one_value = True
+
     name: str = ""
 
 

@@ -64,8 +64,9 @@ class ImageSignatureStorage:
 
 def _edit_image(name: str, change: store.Edit, *, context: Context) -> None:
     within = Context(
-        context.actor, images.IMAGES, context.now, dry_run=context.dry_run, word=images.IMAGES.group_resource
-    )
+        context.actor, images.IMAGES, context.now, dry_run=context.dry_run, field_manager=context.field_manager,
+        word=images.IMAGES.group_resource,
+    )  # fmt: skip
     store.update(images.IMAGES, name, change, context=within, strategy=images.STORAGE.strategy)
 
 

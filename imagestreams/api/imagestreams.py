@@ -29,6 +29,7 @@ class ImageStreamStrategy(Strategy[ImageStream]):
 
     unconditional_update = False
     generation = True
+    untracked: tuple[str, ...] = ("status",)
     keeps_status = False
 
     def name_problems(self, name: str) -> list[str]:
@@ -69,11 +70,14 @@ class ImageStreamStrategy(Strategy[ImageStream]):
 class InternalStrategy(ImageStreamStrategy):
     """The path of tags and imports: spec and status are both the server's own work."""
 
+    untracked = ()
     keeps_status = True
 
 
 class ImageStreamStatusStrategy(ImageStreamStrategy):
     """The status path: of a stream only its history changes."""
+
+    untracked = ("spec",)
 
     def prepare_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> None:
         """Put the spec back and give new events their generation."""

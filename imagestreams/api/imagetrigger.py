@@ -142,6 +142,7 @@ class ImageTriggerStrategy(Strategy[ImageTrigger]):
     """The spec is the client's, the status is the server's."""
 
     generation = True
+    untracked: tuple[str, ...] = ("status",)
 
     def default(self, obj: ImageTrigger) -> None:
         """Fill in the only kind that can be listened to."""
@@ -188,6 +189,8 @@ class ImageTriggerStrategy(Strategy[ImageTrigger]):
 
 class ImageTriggerStatusStrategy(ImageTriggerStrategy):
     """The status path: of a trigger only its status changes."""
+
+    untracked = ("metadata", "spec")
 
     def prepare_update(self, new: ImageTrigger, old: ImageTrigger, *, context: Context) -> None:
         """Put back everything but the status."""

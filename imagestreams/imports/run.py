@@ -249,7 +249,7 @@ def _store_image(image: Image, *, context: Context) -> Image:
         candidate = copy.deepcopy(image)
         candidate.signatures = None
         candidate.docker_image_manifest = candidate.docker_image_config = ""
-        within = Context(context.actor, IMAGES, context.now, reason="imported")
+        within = Context(context.actor, IMAGES, context.now, field_manager=context.field_manager, reason="imported")
         try:
             found = store.create(IMAGES, candidate, context=within, strategy=STORAGE.strategy)
         except StatusError as error:
@@ -266,8 +266,8 @@ def _write_stream(request: ImageStreamImport, status: ImageStreamImportStatus, *
     A request that names a version is bound to it; another one goes on whatever the stream has become.
     """
     within = Context(
-        context.actor, IMAGE_STREAMS, context.now, namespace=context.namespace, reason=context.reason or "imported",
-        word=STREAM_WORD,
+        context.actor, IMAGE_STREAMS, context.now, namespace=context.namespace,
+        field_manager=context.field_manager, reason=context.reason or "imported", word=STREAM_WORD,
     )  # fmt: skip
     for attempt in range(ATTEMPTS):
         try:

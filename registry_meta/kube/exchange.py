@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,15 +11,16 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 
 from registry_meta.kube import decode, errors, metrics, pagination, table
+from registry_meta.kube.applying import ANOTHER_NAMESPACE, ApplyRequest
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.meta import GroupKind, KubeObject
 from registry_meta.kube.negotiation import JSON, TABLE, Rendition, encode, negotiate, wants_pretty
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import Page
 from registry_meta.kube.patch import rejected
-from registry_meta.kube.patch.request import PATCHES, PatchRequest
+from registry_meta.kube.patch.request import APPLY_PATCH, PATCHES, PatchRequest
 from registry_meta.kube.protobuf import decode_protobuf
-from registry_meta.kube.request import Context, RequestInfo, write_options
+from registry_meta.kube.request import Context, RequestInfo, program, write_options
 from registry_meta.kube.resource import Resource, Subresource
 from registry_meta.kube.store import Stored
 from registry_meta.kube.store import encode as document_of
@@ -39,7 +41,8 @@ COLLECTION_METHODS = ("list", "create", "watch", "delete_collection")
 SPANNING_METHODS = ("list", "watch")
 """What there can be at the path of an object, of a collection, and of a collection in all namespaces."""
 
-ANOTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
+Permit = Callable[[str], None]
+"""Raises 403 unless the actor may do another verb at the path of the request."""
 
 Result = Stored | KubeObject | dict[str, Any]
 """What a storage answers with: a stored object, one made for this answer, or a Status."""
@@ -48,11 +51,14 @@ Result = Stored | KubeObject | dict[str, Any]
 class Exchange:
     """One request on one storage, from its body to its answer."""
 
-    def __init__(self, request: Request, info: RequestInfo, resource: Resource, context: Context) -> None:
+    def __init__(
+        self, request: Request, info: RequestInfo, resource: Resource, context: Context, permit: Permit
+    ) -> None:
         self.request = request
         self.info = info
         self.resource = resource
         self.context = context
+        self.permit = permit
         self.sub: Subresource | None = context.subresource
 
     def serve(self, storage: Any) -> HttpResponseBase:
@@ -167,6 +173,8 @@ class Exchange:
         if content_type not in PATCHES:
             raise errors.unsupported_media_type(list(PATCHES))
         self._options("PatchOptions")
+        if content_type == APPLY_PATCH:
+            return self._apply(storage, rendition)
         if "force" in self.request.GET:
             problem = errors.field_forbidden("force", "may not be specified for non-apply patch")
             raise errors.invalid(GroupKind("meta.k8s.io", "PatchOptions"), "", [problem])
@@ -185,6 +193,13 @@ class Exchange:
             return new
 
         stored, created = storage.update(self.info.name, edit, context=self.context, replaces=False)
+        return self._answer(stored, rendition, status=201 if created else 200)
+
+    def _apply(self, storage: Any, rendition: Rendition) -> HttpResponse:
+        """Lay a configuration over an object, or make the object of it where there is none (server-side apply)."""
+        request = ApplyRequest(self._body(), self._type(), self._kind(), self.info.name, storage, self.context)
+        self._mention(request.duplicates)
+        stored, created = request.serve(self.permit)
         return self._answer(stored, rendition, status=201 if created else 200)
 
     def _patched(self, tree: dict[str, Any], duplicates: list[str]) -> Any:
@@ -224,7 +239,7 @@ class Exchange:
     def _options(self, kind: str) -> None:
         dry_run, manager, self._validation = write_options(kind, self.request.GET)
         self.context.dry_run = dry_run
-        self.context.field_manager = manager
+        self.context.field_manager = manager or program(self.request.META.get("HTTP_USER_AGENT", ""))
 
     def _type(self) -> type[Any]:
         return self.sub.type if self.sub is not None else self.resource.type
@@ -282,18 +297,19 @@ class Exchange:
     ) -> T:
         obj, unknown = decode.convert(tree, type_, kind=self._kind()[0], version=self.resource.version)
         found = [*(problems or []), *unknown]
-        if not found or self._validation == "Ignore":
-            return obj
-        if self._validation == "Strict":
-            kind = self._kind()[0]
-            error = decode.strict_error(kind, self.resource.version, found)
-            if not patched:
-                raise error
+        if found and patched and self._validation == "Strict":
             detail = f"strict decoding error: {', '.join(found)}"
             problem = errors.invalid_value("patch", msgspec.json.encode(tree).decode(), detail)
             raise errors.invalid(GroupKind("", ""), "", [problem])
-        self.context.warnings += found
+        self._mention(found)
         return obj
+
+    def _mention(self, found: list[str]) -> None:
+        """Refuse or warn of what a body has too much, as the client wishes."""
+        if found and self._validation == "Strict":
+            raise decode.strict_error(self._kind()[0], self.resource.version, found)
+        if self._validation != "Ignore":
+            self.context.warnings += found
 
     def _place(self, obj: Any) -> None:
         """Fill in the namespace of the path, or refuse another one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -43,6 +43,9 @@ class KubeStruct(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     A field that is always on the wire is declared with `always(value)`.
     """
 
+    is_one_value: ClassVar[bool] = False
+    """Whether server-side apply takes objects of the type as one value instead of merging their members."""
+
 
 def always(value: object) -> object:
     """Return a field default that is written even when it was not given."""
@@ -66,6 +69,8 @@ EMBEDDED = msgspec.Meta(extra={"patch_strategy": "replace", "embedded": True})
 
 class OwnerReference(KubeStruct):
     """Another object that this one belongs to; dependents are removed with their last owner."""
+
+    is_one_value = True
 
     api_version: str = always("")  # type: ignore[assignment]  # msgspec.field returns its default's type
     kind: str = always("")  # type: ignore[assignment]  # as above
@@ -108,6 +113,8 @@ class ObjectMeta(KubeStruct):
 
 class ObjectReference(KubeStruct):
     """A pointer to another object (core/v1 `ObjectReference`)."""
+
+    is_one_value = True
 
     kind: str = ""
     namespace: str = ""

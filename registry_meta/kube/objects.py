@@ -170,7 +170,7 @@ class ObjectStorage(Generic[T]):
         meta = context.resource.decoder.decode(document).metadata
         place = Context(
             context.actor, context.resource, context.now, namespace=meta.namespace, dry_run=context.dry_run,
-            reason=context.reason,
+            field_manager=context.field_manager, reason=context.reason,
         )  # fmt: skip
         try:
             self.delete(meta.name, options, context=place)

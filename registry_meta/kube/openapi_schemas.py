@@ -138,6 +138,7 @@ class Definitions:
             "type": "object",
             **({"required": required} if required else {}),
             "properties": dict(sorted(properties.items())),
+            **({"x-kubernetes-map-type": "atomic"} if getattr(info.cls, "is_one_value", False) else {}),
         }
 
     def _property(self, field: inspect.Field, package: str, texts: Mapping[str, str]) -> Schema:

@@ -17,6 +17,8 @@ from registry_meta.kube.resource import Resource, Subresource
 NAMESPACE_SUBRESOURCES = {"status", "finalize"}
 PATH_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "GET": "get", "HEAD": "get"}
 MAX_FIELD_MANAGER = 128
+SERVER = "registry-meta"
+"""The field manager of what the server writes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ class Context:
     """Everything a storage needs to know of the request it serves; workers make their own.
 
     `word` is the resource that errors name: that of the HTTP request, whichever object is missing. `warnings` are
-    sent back as Warning headers. `made` is the name of the object that a create has made.
+    sent back as Warning headers. `made` is the name of the object that a create has made. `operation` is
+    `Apply` when the object to write comes with its managers.
     """
 
     actor: Actor
@@ -145,7 +148,8 @@ class Context:
     namespace: str = ""
     subresource: Subresource | None = None
     dry_run: bool = False
-    field_manager: str = ""
+    field_manager: str = SERVER
+    operation: str = "Update"
     reason: str = ""
     query: QueryDict = field(default_factory=QueryDict)
     warnings: list[str] = field(default_factory=list)
@@ -179,3 +183,9 @@ def write_options(kind: str, query: QueryDict) -> tuple[bool, str, str]:
     if problems:
         raise errors.invalid(GroupKind("meta.k8s.io", kind), "", problems)
     return bool(dry_run), manager, validation
+
+
+def program(user_agent: str) -> str:
+    """Return the field manager of a client that names none: its program, from `kubectl/v1.30 (linux/amd64)`."""
+    name = "".join(character for character in user_agent.partition("/")[0] if character.isprintable())
+    return name[:MAX_FIELD_MANAGER] or "unknown"

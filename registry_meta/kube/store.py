@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from django.db import IntegrityError, connection, transaction
 
-from registry_meta.kube import changes, errors, owners, sealing, validation
+from registry_meta.kube import changes, errors, managed, owners, sealing, validation
 from registry_meta.kube.meta import KubeObject, new_uid, timestamp
 from registry_meta.kube.models import Change
 from registry_meta.kube.request import Context
@@ -140,11 +140,12 @@ def _create(resource: Resource, obj: KubeObject, *, context: Context, strategy: 
     meta.uid = uid or new_uid()
     meta.creation_timestamp = timestamp(context.now)
     meta.deletion_timestamp = meta.deletion_grace_period_seconds = None
-    meta.managed_fields = None
     meta.generation = 1 if strategy.generation else 0
     _merge_owners(obj, context=context)
     strategy.default(obj)
+    managers = managed.of_new(obj, context=context, strategy=strategy)
     strategy.prepare_create(obj, context=context)
+    meta.managed_fields = managers
     problems = validation.object_meta(meta, namespaced=resource.namespaced, name_rule=strategy.name_problems)
     problems += strategy.validate(obj, context=context)
     if problems:
@@ -255,6 +256,8 @@ def _apply(current: Stored, edit: Edit, *, context: Context, strategy: Strategy[
     _restore(new, old)
     _merge_owners(new, context=context)
     strategy.default(new)
+    given = managed.known(new, old, context=context)
+    managers = managed.of_changed(new, old, context=context, strategy=strategy)
     strategy.prepare_update(new, old, context=context)
     problems = validation.object_meta(new.metadata, namespaced=resource.namespaced, name_rule=strategy.name_problems)
     problems = validation.object_meta_update(new.metadata, old.metadata) + problems
@@ -262,12 +265,15 @@ def _apply(current: Stored, edit: Edit, *, context: Context, strategy: Strategy[
     if problems:
         raise errors.invalid(resource.group_kind, current.name, problems)
     new.metadata.resource_version = old.metadata.resource_version
-    document = encode(new)
-    if document == current.document:
-        return current
+    new.metadata.managed_fields = old.metadata.managed_fields
+    if encode(new) == current.document:
+        managers = managed.without_effect(managers, old, given, context=context)
+        if managers == old.metadata.managed_fields:
+            return current
+    new.metadata.managed_fields = managers
     strategy.admit(new, old, context=context)
     if context.dry_run:
-        return Stored(resource, current.namespace, current.name, current.uid, current.version, document)
+        return Stored(resource, current.namespace, current.name, current.uid, current.version, encode(new))
     meta = new.metadata
     if (
         meta.deletion_timestamp

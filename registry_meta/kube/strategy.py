@@ -29,6 +29,9 @@ class Strategy(Generic[T]):
     generation = False
     """metadata.generation counts changes of the spec."""
 
+    untracked: tuple[str, ...] = ()
+    """The members of an object that its writers do not set, such as `status`: no manager owns fields there."""
+
     name_problems: NameRule = staticmethod(dns_subdomain)
     """Returns what is wrong with a name; one of Kubernetes' own rules also knows how a generated name begins."""
 

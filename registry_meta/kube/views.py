@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 from django.conf import settings
@@ -136,6 +137,15 @@ class ApiView(APIView):
                 audit_id=response.headers["Audit-ID"],
             )  # fmt: skip
 
+    def _permit(self, verb: str) -> None:
+        """Raise 403 unless the actor may do another verb with the object of this request."""
+        asked = self.info
+        self.info = replace(asked, verb=verb)
+        try:
+            self.check_permissions(self.request)
+        finally:
+            self.info = asked
+
     def _serve(self, request: Request) -> HttpResponseBase:
         info = self.info
         if not catalog.has(info.group, info.version):
@@ -160,7 +170,7 @@ class ApiView(APIView):
                 raise errors.no_such_path()
             storage = context.subresource.storage
         self.tells_writes = not getattr(storage, "only_answers", False)
-        exchange = Exchange(request, info, resource, context)
+        exchange = Exchange(request, info, resource, context, self._permit)
         if _takes_long(storage):
             with metrics.long_running(info):
                 return exchange.serve(storage)

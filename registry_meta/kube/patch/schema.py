@@ -37,6 +37,12 @@ class Schema:
         """Whether a patch of this object replaces it."""
         return "replace" in self.strategies
 
+    @cached_property
+    def is_atomic(self) -> bool:
+        """Whether the object is one value for server-side apply, set as a whole by one manager."""
+        whole = isinstance(self.type, inspect.StructType) and getattr(self.type.cls, "is_one_value", False)
+        return self.replaces or bool(whole)
+
     @property
     def is_list(self) -> bool:
         """Whether the value is declared to be a list."""
