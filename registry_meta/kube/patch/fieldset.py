@@ -43,6 +43,14 @@ def _parse(path: Path, tree: object, found: set[Path]) -> None:
         _parse((*path, element), below, found)
 
 
+def holds(tree: Mapping[str, object] | None, path: Path) -> bool:
+    """Return whether FieldsV1 names a field; this looks at nothing else in it."""
+    node: object = tree or {}
+    for element in path:
+        node = node.get(element) if isinstance(node, Mapping) else None
+    return isinstance(node, Mapping) and (not node or ITSELF in node)
+
+
 def written(fields: Iterable[Path]) -> dict[str, object]:
     """Return fields as FieldsV1, in a fixed order."""
     tree: dict[str, object] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from registry_meta.kube.meta import ManagedFieldsEntry
-from registry_meta.kube.patch.fieldset import NOTHING, Changes, Fields, Path, parse, written
+from registry_meta.kube.patch.fieldset import NOTHING, Changes, Fields, Path, holds, parse, written
 
 APPLY = "Apply"
 UPDATE = "Update"
@@ -89,12 +89,15 @@ def after_update(entries: Sequence[ManagedFieldsEntry], changes: Changes, writer
     result: list[ManagedFieldsEntry] = []
     own = NOTHING
     for entry in entries:
-        if writer.is_of(entry):
-            own = parse(entry.fields_v1) - removed
-            if not taken:
-                result += _with(entry, own)
+        if not writer.is_of(entry):
+            result += _less(entry, lost)
+        elif not taken:
+            result += _less(entry, removed)
+        elif all(holds(entry.fields_v1, path) for path in taken):
+            result += _less(msgspec.structs.replace(entry, time=writer.time), removed)
+            taken = NOTHING
         else:
-            result += _with(entry, parse(entry.fields_v1) - lost)
+            own = parse(entry.fields_v1) - removed
     if taken:
         result.append(writer.entry(own | taken))
     return arranged(_capped(result))
@@ -104,11 +107,11 @@ def after_apply(
     entries: Sequence[ManagedFieldsEntry], owned: Fields, changes: Changes, writer: Writer
 ) -> list[ManagedFieldsEntry]:
     """Return the entries after a configuration was applied: it owns what it names, others lose what it changed."""
-    lost = changes.added | changes.modified | changes.removed
+    lost = frozenset(changes.added | changes.modified | changes.removed)
     result: list[ManagedFieldsEntry] = []
     for entry in entries:
         if not writer.is_of(entry):
-            result += _with(entry, parse(entry.fields_v1) - lost)
+            result += _less(entry, lost)
     if owned:
         result.append(writer.entry(owned))
     return arranged(_capped(result))
@@ -125,11 +128,12 @@ def _content(entry: ManagedFieldsEntry) -> tuple[str, str, str, str, bytes]:
     return entry.manager, entry.operation, entry.api_version, entry.subresource, content
 
 
-def _with(entry: ManagedFieldsEntry, fields: Fields) -> list[ManagedFieldsEntry]:
-    """Return an entry with these fields, itself where they are the same, nothing where there are none."""
-    if not fields:
-        return []
-    return [entry if fields == parse(entry.fields_v1) else msgspec.structs.replace(entry, fields_v1=written(fields))]
+def _less(entry: ManagedFieldsEntry, lost: Fields) -> list[ManagedFieldsEntry]:
+    """Return an entry without some fields, itself where it has none of them, nothing where it has no others."""
+    if entry.fields_v1 and not any(holds(entry.fields_v1, path) for path in lost):
+        return [entry]
+    fields = parse(entry.fields_v1) - lost
+    return [msgspec.structs.replace(entry, fields_v1=written(fields))] if fields else []
 
 
 def _capped(entries: list[ManagedFieldsEntry]) -> list[ManagedFieldsEntry]:
