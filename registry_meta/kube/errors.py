@@ -1,4 +1,4 @@
-"""Every error a client can see: Kubernetes Status answers and the field errors inside them."""
+"""Every Status a client can see: errors with the field errors inside them, and success."""
 
 from __future__ import annotations
 
@@ -253,3 +253,11 @@ def unavailable(message: str, *, retry_after: int = 1) -> StatusError:
 def timed_out(message: str, *, retry_after: int = 0, details: dict[str, object] | None = None) -> StatusError:
     """Return 504: the request took longer than it may."""
     return StatusError(504, "Timeout", f"Timeout: {message}", details=details, retry_after=retry_after)
+
+
+def success(details: dict[str, object] | None = None) -> dict[str, object]:
+    """Return a Status of success."""
+    return {
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+        **({"details": details} if details else {}),
+    }  # fmt: skip

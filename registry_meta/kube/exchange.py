@@ -221,7 +221,7 @@ class Exchange:
             return self._answer(stored, rendition, status=202 if options.orphan_dependents is False else 200)
         word = self.info.group_resource
         details = {"name": self.info.name, "group": word.group, "kind": word.resource, "uid": stored.uid}
-        return self._answer(success({key: value for key, value in details.items() if value}), rendition)
+        return self._answer(errors.success({key: value for key, value in details.items() if value}), rendition)
 
     def _delete_collection(self, storage: Any) -> HttpResponseBase:
         rendition = self._rendition(is_list=True)
@@ -286,7 +286,9 @@ class Exchange:
         kind, api_version = self._kind()
         given_version, given_kind = tree.pop("apiVersion", None), tree.pop("kind", None)
         if given_version and given_version != api_version:
-            raise decode.WrongType(400, "BadRequest", _wrong_version(given_kind, given_version, kind, api_version))
+            raise decode.WrongType(
+                400, "BadRequest", decode.wrong_version(given_kind, given_version, kind, api_version)
+            )
         if given_kind and given_kind != kind:
             version = api_version.rpartition("/")[2]
             why = f'{given_kind} in version "{version}" cannot be handled as a {kind}'
@@ -384,24 +386,6 @@ class Exchange:
         if self.context.warnings:
             response.headers["Warning"] = ", ".join(decode.warning_headers(self.context.warnings))
         return response
-
-
-def _wrong_version(given_kind: object, given_version: object, kind: str, api_version: str) -> str:
-    """Return what is wrong with a version: there is none such in the group, or it is that of something else."""
-    group, _, version = str(given_version).rpartition("/")
-    if group and group == api_version.rpartition("/")[0]:
-        word = given_kind or kind
-        why = f'no kind "{word}" is registered for version "{given_version}"'
-        return f'{word} in version "{version}" cannot be handled as a {kind}: {why}'
-    return f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
-
-
-def success(details: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a Status of success."""
-    return {
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-        **({"details": details} if details else {}),
-    }  # fmt: skip
 
 
 def _made(result: Result) -> str:

@@ -190,3 +190,13 @@ def warning_headers(texts: Iterable[str]) -> list[str]:
         return [warning_header(text) for text in distinct]
     room = WARNINGS_LENGTH // WARNING_LENGTH
     return [warning_header(text[:WARNING_LENGTH]) for text in distinct[:room]]
+
+
+def wrong_version(given_kind: object, given_version: object, kind: str, api_version: str) -> str:
+    """Return what is wrong with a version: there is none such in the group, or it is that of something else."""
+    group, _, version = str(given_version).rpartition("/")
+    if group and group == api_version.rpartition("/")[0]:
+        word = given_kind or kind
+        why = f'no kind "{word}" is registered for version "{given_version}"'
+        return f'{word} in version "{version}" cannot be handled as a {kind}: {why}'
+    return f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
