@@ -30,6 +30,8 @@ class Example:
     generates_names: bool = True
     finishes_elsewhere: bool = False
     """Deletion begins with the request and is finished by a worker."""
+    observed: bool = False
+    """A worker writes the status of a new object, a moment later."""
     everyone_reads: bool = False
     """Whoever is authenticated may read the objects."""
 
@@ -74,6 +76,6 @@ EXAMPLES: dict[str, Example] = {
     f"clusterrolebindings.{RBAC}": Example(binding),
     "images.image.openshift.io": Example(image, digest_name, generates_names=False),
     "imagestreams.image.openshift.io": Example(lambda namespace: {"spec": {"lookupPolicy": {"local": False}}}),
-    "imagetriggers.triggers.registry-meta.io": Example(trigger),
+    "imagetriggers.triggers.registry-meta.io": Example(trigger, observed=True),
 }
 """By the key of the kind, its plural in its group."""

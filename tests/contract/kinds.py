@@ -10,6 +10,7 @@ import requests
 
 from registry_meta.kube.resource import Resource
 from tests.contract.examples import EXAMPLES, Document, Example
+from tests.processes import wait_until
 from tests.server import Server
 from tests.watching import PATIENCE
 
@@ -62,6 +63,21 @@ class Kind:
         answer = self.post(self.new(suffix))
         assert answer.status_code == 201, answer.text
         document: Document = answer.json()
+        return document
+
+    def settled(self) -> Document:
+        """Create an object and return it once the server has written what it writes by itself."""
+        document = self.create()
+        if not self.example.observed:
+            return document
+        name, generation = document["metadata"]["name"], document["metadata"]["generation"]
+
+        def is_observed() -> bool:
+            found: Document = self.get(name).json()
+            document.update(found)
+            return bool(found["status"].get("observedGeneration") == generation)
+
+        wait_until(is_observed, seconds=PATIENCE, what="the object is observed")
         return document
 
     def post(self, document: object, **query: str) -> requests.Response:

@@ -94,7 +94,7 @@ def test_an_update_at_an_old_version_is_refused(kind: Kind) -> None:
 
 
 def test_an_update_that_changes_nothing_keeps_the_version(kind: Kind) -> None:
-    created = kind.create()
+    created = kind.settled()
 
     answer = kind.put(kind.get(name_of(created)).json())
 
@@ -104,7 +104,7 @@ def test_an_update_that_changes_nothing_keeps_the_version(kind: Kind) -> None:
 
 @pytest.mark.parametrize("content_type", PATCHES)
 def test_a_patch_changes_what_it_says(kind: Kind, content_type: str) -> None:
-    created = kind.create()
+    created = kind.settled()
 
     answer = kind.patch(name_of(created), content_type, PATCHES[content_type])
 
@@ -124,7 +124,7 @@ def test_a_patch_at_an_old_version_is_refused(kind: Kind) -> None:
 
 
 def test_a_patch_that_changes_nothing_keeps_the_version(kind: Kind) -> None:
-    created = kind.create()
+    created = kind.settled()
 
     answer = kind.patch(name_of(created), MERGE_PATCH, {})
 
@@ -221,7 +221,7 @@ def test_a_field_selector_finds_an_object_by_its_name(kind: Kind) -> None:
 
 
 def test_a_dry_run_stores_nothing(kind: Kind) -> None:
-    created = kind.create()
+    created = kind.settled()
     before = kind.version()
 
     answers = [
