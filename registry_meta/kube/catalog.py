@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from registry_meta.kube.resource import Resource
+from registry_meta.kube.resource import Resource, Subresource
 
 
 class Catalog:
@@ -13,6 +14,7 @@ class Catalog:
     def __init__(self) -> None:
         self._by_path: dict[tuple[str, str, str], Resource] = {}
         self._by_key: dict[str, Resource] = {}
+        self._attached: dict[tuple[str, str, str], Resource] = {}
         self._versions: set[tuple[str, str]] = set()
 
     def register(self, *resources: Resource) -> None:
@@ -24,12 +26,28 @@ class Catalog:
             self._by_key[resource.key] = resource
             self._versions.add((resource.group, resource.version))
 
+    def attach(self, base: Resource, *subresources: Subresource, group: str, version: str) -> None:
+        """Serve more below the objects of a kind, in a group of its own.
+
+        The paths are those of the kind below the other group, `/apis/GROUP/VERSION/…/PLURAL/NAME/SUBRESOURCE`; what is
+        said of the kind's own group stays as it was. Raises ValueError when the kind has such a place already.
+        """
+        path = (group, version, base.plural)
+        if path in self._by_path or path in self._attached:
+            raise ValueError(f"{base.plural} of {group}/{version} is declared twice")
+        self._attached[path] = replace(
+            base, group=group, version=version, storage=None, short_names=(), categories=(), columns=None,
+            subresources=subresources, marks=(),
+        )  # fmt: skip
+        self._versions.add((group, version))
+
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_path.values())
 
     def find(self, group: str, version: str, plural: str) -> Resource | None:
-        """Return the kind at a path, if it is served."""
-        return self._by_path.get((group, version, plural))
+        """Return the kind at a path, if it or something below it is served."""
+        path = (group, version, plural)
+        return self._by_path.get(path) or self._attached.get(path)
 
     def has(self, group: str, version: str) -> bool:
         """Return whether any kind is served in a group and version."""
@@ -42,13 +60,14 @@ class Catalog:
     def groups(self) -> dict[str, list[str]]:
         """Return the versions of each group, both in order of preference (stable, then beta, then alpha)."""
         found: dict[str, set[str]] = {}
-        for group, version, _ in self._by_path:
+        for group, version in self._versions:
             found.setdefault(group, set()).add(version)
         return {group: sorted(versions, key=_maturity) for group, versions in sorted(found.items())}
 
     def of(self, group: str, version: str) -> list[Resource]:
-        """Return the kinds of a group and version by plural name."""
-        return sorted((r for r in self if (r.group, r.version) == (group, version)), key=lambda r: r.plural)
+        """Return the kinds of a group and version by plural name, and those that only have something below them."""
+        served = (*self._by_path.values(), *self._attached.values())
+        return sorted((r for r in served if (r.group, r.version) == (group, version)), key=lambda r: r.plural)
 
 
 def _maturity(version: str) -> tuple[int, str]:

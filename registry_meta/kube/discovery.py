@@ -50,7 +50,8 @@ def resources(request: HttpRequest, version: str, group: str = "") -> HttpRespon
         return no_page()
     listed: list[dict[str, Any]] = []
     for resource in catalog.of(group, version):
-        listed.append(_plain(resource))
+        if resource.is_listed:
+            listed.append(_plain(resource))
         listed += [_plain_subresource(resource, sub) for sub in resource.subresources if sub.verbs]
     listed.sort(key=lambda entry: entry["name"])
     group_version = f"{group}/{version}" if group else version
@@ -91,7 +92,7 @@ def _plain_subresource(resource: Resource, sub: Subresource) -> dict[str, Any]:
         "name": f"{resource.plural}/{sub.name}",
         "singularName": "",
         "namespaced": resource.namespaced,
-        "kind": sub.kind,
+        "kind": sub.answered_kind,
         "verbs": list(sub.verbs),
     }
     if sub.group is not None:
@@ -143,11 +144,13 @@ def _aggregated_group(name: str) -> dict[str, Any]:
 
 
 def _aggregated_resource(resource: Resource) -> dict[str, Any]:
+    # Clients take an empty kind as the sign that there is nothing but what lies below.
+    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
     entry: dict[str, Any] = {
         "resource": resource.plural,
-        "responseKind": {"group": resource.group, "version": resource.version, "kind": resource.kind},
+        "responseKind": kind if resource.is_listed else {"group": "", "version": "", "kind": ""},
         "scope": "Namespaced" if resource.namespaced else "Cluster",
-        "singularResource": resource.singular,
+        "singularResource": resource.singular if resource.is_listed else "",
         "verbs": list(resource.verbs),
     }
     if resource.short_names:
@@ -160,7 +163,7 @@ def _aggregated_resource(resource: Resource) -> dict[str, Any]:
             "responseKind": {
                 "group": resource.group if sub.group is None else sub.group,
                 "version": sub.version or resource.version,
-                "kind": sub.kind,
+                "kind": sub.answered_kind,
             },
             "verbs": list(sub.verbs),
         }

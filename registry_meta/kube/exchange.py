@@ -21,7 +21,7 @@ from registry_meta.kube.patch import rejected
 from registry_meta.kube.patch.request import APPLY_PATCH, PATCHES, PatchRequest
 from registry_meta.kube.protobuf import decode_protobuf
 from registry_meta.kube.request import Context, RequestInfo, program, write_options
-from registry_meta.kube.resource import Resource, Subresource
+from registry_meta.kube.resource import Resource, Shown, Subresource, shown
 from registry_meta.kube.store import Stored
 from registry_meta.kube.store import encode as document_of
 from registry_meta.kube.table import ListMeta, Tabulator
@@ -60,6 +60,7 @@ class Exchange:
         self.context = context
         self.permit = permit
         self.sub: Subresource | None = context.subresource
+        self.shown: Shown | None = shown(resource, self.sub)
 
     def serve(self, storage: Any) -> HttpResponseBase:
         """Run the verb; raises 405 where the storage lacks it."""
@@ -108,17 +109,21 @@ class Exchange:
 
     def _rendition(self, *, is_list: bool, streaming: bool = False) -> Rendition:
         accept = self.request.META.get("HTTP_ACCEPT", "")
-        tables = self.resource.columns is not None and self.sub is None
+        tables = self.shown is not None and self.shown.columns is not None
         return negotiate(accept, tables=tables, is_list=is_list, streaming=streaming)
 
     def _tabulator(self, rendition: Rendition) -> Tabulator:
         include = "Metadata"
         if rendition.form == TABLE:
             include = table.include_object(self.request.GET.get("includeObject"))
-        return Tabulator(self.resource, rendition.version, include, self.context.now)
+        return Tabulator(self.shown or self.resource, rendition.version, include, self.context.now)
 
     def _get(self, storage: Any) -> HttpResponse:
-        rendition = self._rendition(is_list=False)
+        is_list = self.sub is not None and self.sub.is_list
+        rendition = self._rendition(is_list=is_list)
+        if is_list:
+            tabulator = self._tabulator(rendition)
+            return self._page(storage.get(self.info.name, context=self.context), rendition, tabulator)
         pagination.check_version(self.request.GET.get("resourceVersion", ""))
         return self._answer(storage.get(self.info.name, context=self.context), rendition)
 
@@ -130,7 +135,7 @@ class Exchange:
 
     def _page(self, page: Page, rendition: Rendition, tabulator: Tabulator) -> HttpResponse:
         list_meta = ListMeta(str(page.version) if page.version else "", page.continue_, page.remaining)
-        body = table.list_body(self.resource, page, list_meta, rendition, tabulator)
+        body = table.list_body(self.shown or self.resource, page, list_meta, rendition, tabulator)
         return self._response(body, rendition)
 
     def _watch(self, storage: Any) -> StreamingHttpResponse:
@@ -246,11 +251,8 @@ class Exchange:
 
     def _kind(self) -> tuple[str, str]:
         """Return the kind and apiVersion that a body may name."""
-        if self.sub is None:
-            return self.resource.kind, self.resource.api_version
-        group = self.resource.group if self.sub.group is None else self.sub.group
-        version = self.sub.version or self.resource.version
-        return self.sub.kind, f"{group}/{version}" if group else version
+        group, version, kind = self.resource.answered(self.sub)
+        return kind, f"{group}/{version}" if group else version
 
     def _body(self) -> bytes:
         length = self.request.META.get("CONTENT_LENGTH") or "0"

@@ -130,9 +130,12 @@ def operations(resource: Resource) -> Iterator[Operation]:
 def _operation(
     resource: Resource, verb: Verb, path: str, *, sub: Subresource | None = None, suffix: str = ""
 ) -> Operation:
-    group, version, kind = _answered(resource, sub)
+    group, version, kind = resource.answered(sub)
     own = definition_name(group, version, kind) if sub is None or schemas.is_kind(sub.type) else ""
-    answer = {"list": f"{own}List", "delete": schemas.STATUS, "deletecollection": f"{own}List"}.get(verb.action, own)
+    lists = f"{own}List" if own else ""
+    answer = {"list": lists, "delete": schemas.STATUS, "deletecollection": lists}.get(verb.action, own)
+    if sub is not None and sub.is_list and verb.action == "get":
+        answer = lists
     below = f"{sub.name} of the specified {resource.kind}" if sub else ""
     scope = "Namespaced" if resource.namespaced and not suffix else ""
     return Operation(
@@ -150,16 +153,15 @@ def _operation(
         body=own if verb.body == OWN else verb.body,
         answer=answer,
         codes=verb.codes,
-        parameters=(*verb.parameters, PRETTY),
+        parameters=(*verb.parameters, *_options(verb, sub), PRETTY),
     )
 
 
-def _answered(resource: Resource, sub: Subresource | None) -> tuple[str, str, str]:
-    """Return the group, version and kind of what an operation is about."""
-    if sub is None:
-        return resource.group, resource.version, resource.kind
-    group = resource.group if sub.group is None else sub.group
-    return group, sub.version or resource.version, sub.kind
+def _options(verb: Verb, sub: Subresource | None) -> list[Parameter]:
+    """Return what the query of a subresource may say when it is read."""
+    if sub is None or verb.action != "get":
+        return []
+    return [Parameter(option.name, option.description, option.type) for option in sub.options]
 
 
 def _camel(text: str) -> str:

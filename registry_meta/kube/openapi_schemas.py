@@ -217,11 +217,11 @@ class Definitions:
 
 def kinds_of(resource: Resource) -> Iterator[tuple[str, str, str, type]]:
     """Yield (group, version, kind, type) of what is read and written at a resource and below it."""
-    yield resource.group, resource.version, resource.kind, resource.type
+    if resource.is_listed:
+        yield resource.group, resource.version, resource.kind, resource.type
     for sub in resource.subresources:
         if is_kind(sub.type):
-            group = resource.group if sub.group is None else sub.group
-            yield group, sub.version or resource.version, sub.kind, sub.type
+            yield *resource.answered(sub), sub.type
 
 
 def is_kind(type_: type) -> bool:

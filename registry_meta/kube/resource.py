@@ -61,6 +61,43 @@ class Row(Protocol):
         """Return one cell for each column."""
 
 
+class Shown(Protocol):
+    """Objects of one kind as lists and tables show them."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of each object."""
+
+    @property
+    def api_version(self) -> str:
+        """The group and version of each object."""
+
+    @property
+    def columns(self) -> tuple[Column, ...] | None:
+        """The columns of a table; None where there are no tables."""
+
+    @property
+    def row(self) -> Row:
+        """Turns an object into the cells of its row."""
+
+    @property
+    def head(self) -> str:
+        """The start of every JSON document, up to the first member of its own."""
+
+    @property
+    def decoder(self) -> msgspec.json.Decoder[Any]:
+        """Decodes a document into the wire type."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """A parameter in the query of a subresource, as the documents describe it."""
+
+    name: str
+    description: str
+    type: str = "string"
+
+
 def _plain_row(obj: KubeObject, now: datetime) -> list[object]:
     return [obj.metadata.name, obj.metadata.creation_timestamp or "<unknown>"]
 
@@ -70,7 +107,8 @@ class Subresource:
     """A path below an object, such as `status`.
 
     `storage` has the methods of the verbs that it serves (get, update, create); `kind`, `group` and `version` say what
-    it answers with, where that is not the kind of the resource itself.
+    it answers with, where that is not the kind of the resource itself. One that `is_list` answers `get` with a page of
+    objects of its kind, which a table shows by `columns` and `row`; `options` are what its query may say.
     """
 
     name: str
@@ -79,6 +117,20 @@ class Subresource:
     kind: str
     group: str | None = None
     version: str | None = None
+    is_list: bool = False
+    columns: tuple[Column, ...] | None = None
+    row: Row = _plain_row
+    options: tuple[Option, ...] = ()
+
+    @cached_property
+    def answered_kind(self) -> str:
+        """The kind of what `get` answers with."""
+        return f"{self.kind}List" if self.is_list else self.kind
+
+    @cached_property
+    def decoder(self) -> msgspec.json.Decoder[Any]:
+        """Decodes a document into the wire type."""
+        return msgspec.json.Decoder(self.type)
 
     @cached_property
     def verbs(self) -> tuple[str, ...]:
@@ -155,9 +207,61 @@ class Resource:
         """Decodes a stored document into the wire type."""
         return msgspec.json.Decoder(self.type)
 
+    @cached_property
+    def is_listed(self) -> bool:
+        """Whether anything can be done with the objects themselves, and not only below them."""
+        return bool(self.verbs)
+
+    def answered(self, sub: Subresource | None) -> tuple[str, str, str]:
+        """Return the group, version and kind of what is read and written here, or at a subresource."""
+        if sub is None:
+            return self.group, self.version, self.kind
+        return self.group if sub.group is None else sub.group, sub.version or self.version, sub.kind
+
     def subresource(self, name: str) -> Subresource | None:
         """Return the subresource of that name, if there is one."""
         return next((sub for sub in self.subresources if sub.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownItems:
+    """The items of a subresource that is a list."""
+
+    sub: Subresource
+    api_version: str
+
+    @property
+    def kind(self) -> str:
+        """The kind of each item."""
+        return self.sub.kind
+
+    @property
+    def columns(self) -> tuple[Column, ...] | None:
+        """The columns of a table."""
+        return self.sub.columns
+
+    @property
+    def row(self) -> Row:
+        """Turns an item into the cells of its row."""
+        return self.sub.row
+
+    @property
+    def head(self) -> str:
+        """The start of every item's JSON document."""
+        return f'{{"kind":"{self.kind}","apiVersion":"{self.api_version}",'
+
+    @property
+    def decoder(self) -> msgspec.json.Decoder[Any]:
+        """Decodes an item's document."""
+        return self.sub.decoder
+
+
+def shown(resource: Resource, sub: Subresource | None) -> Shown | None:
+    """Return how objects are shown: those of a kind, or the items below one; None for what has neither form."""
+    if sub is None:
+        return resource
+    group, version, _ = resource.answered(sub)
+    return ShownItems(sub, f"{group}/{version}") if sub.is_list else None
 
 
 def verbs_of(storage: object) -> tuple[str, ...]:

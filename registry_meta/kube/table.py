@@ -12,7 +12,7 @@ from registry_meta.kube import errors
 from registry_meta.kube.deleted import Deleted
 from registry_meta.kube.negotiation import PARTIAL, PARTIAL_LIST, TABLE, Rendition
 from registry_meta.kube.pagination import Page
-from registry_meta.kube.resource import Resource
+from registry_meta.kube.resource import Resource, Shown
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 YEAR = 365 * DAY
@@ -55,7 +55,7 @@ def include_object(query_value: str | None) -> str:
 class Tabulator:
     """Turns documents of one kind into tables."""
 
-    resource: Resource
+    resource: Shown
     version: str
     include: str
     now: datetime
@@ -102,7 +102,7 @@ def partial_list(documents: Sequence[str], meta: ListMeta, version: str) -> byte
     return f'{head}{msgspec.json.encode(meta.json()).decode()},"items":[{items}]}}'.encode()
 
 
-def list_body(resource: Resource, page: Page, meta: ListMeta, rendition: Rendition, tabulator: Tabulator) -> bytes:
+def list_body(resource: Shown, page: Page, meta: ListMeta, rendition: Rendition, tabulator: Tabulator) -> bytes:
     """Return a list in the form agreed on."""
     if rendition.form == TABLE:
         return tabulator.table(page.documents, meta)
@@ -118,7 +118,7 @@ def deleted_body(resource: Resource, deleted: Deleted) -> Iterator[bytes]:
     yield b"]}\n"
 
 
-def _list_head(resource: Resource, meta: ListMeta) -> bytes:
+def _list_head(resource: Shown, meta: ListMeta) -> bytes:
     head = f'{{"kind":"{resource.kind}List","apiVersion":"{resource.api_version}","metadata":'
     return b"".join((head.encode(), msgspec.json.encode(meta.json()), b',"items":['))
 
