@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagestreams import types
+from imagestreams import ledgertypes, types
 from imagestreams.api import imagetrigger
 
 POLICIES = {
@@ -254,4 +254,27 @@ TRIGGERS: Mapping[type, Mapping[str, str]] = {
     },
 }
 
-DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**STREAMS, **IMPORTS, **IMAGES, **CONFIGURATIONS, **TRIGGERS}
+LEDGER: Mapping[type, Mapping[str, str]] = {
+    ledgertypes.TagEvent: {
+        "actor": "Who moved the tag.",
+        "firstSeen": "When the stream first had the image.",
+        "generation": "The generation of the wish that the move fulfils.",
+        "image": "The digest that the tag points to since; empty for a mere reference and for a tag that was removed.",
+        "movedAt": "When the tag moved.",
+        "previousImage": "The digest that the tag pointed to before.",
+        "previousReference": "The pull spec that the tag pointed to before.",
+        "reason": "Why the tag moved.",
+        "reference": "The pull spec of the image; empty for a tag that was removed.",
+        "streamUID": "The uid of the stream: another one for an earlier stream of the same name.",
+        "tag": "The tag that moved.",
+    },
+}
+
+DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {
+    **STREAMS,
+    **IMPORTS,
+    **IMAGES,
+    **CONFIGURATIONS,
+    **TRIGGERS,
+    **LEDGER,
+}

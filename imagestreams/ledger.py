@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, Min, OuterRef
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from imagestreams import tags
 from imagestreams.models import TagEvent
@@ -88,3 +88,52 @@ def uses(digest: str) -> list[Use]:
     )
     events = TagEvent.objects.filter(~Exists(later), digest=digest).order_by("namespace", "stream", "tag")
     return [Use(*place) for place in events.values_list("namespace", "stream", "tag")]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What of a stream's moves is asked for, as the ledger was at a version; an empty tag is all of them."""
+
+    namespace: str
+    stream: str
+    version: int
+    tag: str = ""
+    since: datetime | None = None
+
+    def events(self) -> QuerySet[TagEvent]:
+        """Return the moves asked for."""
+        events = TagEvent.objects.filter(namespace=self.namespace, stream=self.stream, version__lte=self.version)
+        if self.tag:
+            events = events.filter(tag=self.tag)
+        return events if self.since is None else events.filter(moved_at__gte=self.since)
+
+
+def moves(look: Look, *, after: tuple[int, str] | None = None, limit: int = 0) -> list[TagEvent]:
+    """Return moves, newest first, from behind the (version, tag) `after`; a limit of 0 is none."""
+    events = look.events()
+    if after is not None:
+        version, tag = after
+        events = events.filter(Q(version__lt=version) | Q(version=version, tag__gt=tag))
+    events = events.order_by("-version", "tag")
+    return list(events[:limit] if limit else events)
+
+
+def states(look: Look, moment: datetime, *, after: str = "", limit: int = 0) -> list[TagEvent]:
+    """Return the move that each tag stood at in a moment, by tag, from behind the tag `after`.
+
+    Tags that pointed nowhere then are left out.
+    """
+    until = look.events().filter(moved_at__lte=moment)
+    later = TagEvent.objects.filter(
+        namespace=OuterRef("namespace"), stream=OuterRef("stream"), tag=OuterRef("tag"),
+        version__gt=OuterRef("version"), version__lte=look.version, moved_at__lte=moment,
+    )  # fmt: skip
+    stood = until.filter(~Exists(later)).exclude(digest="", reference="").order_by("tag")
+    if after:
+        stood = stood.filter(tag__gt=after)
+    return list(stood[:limit] if limit else stood)
+
+
+def knows(namespace: str, stream: str) -> bool:
+    """Return whether a stream of this name ever had a tag that moved."""
+    return TagEvent.objects.filter(namespace=namespace, stream=stream).exists()

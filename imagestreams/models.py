@@ -41,6 +41,7 @@ class TagEvent(models.Model):
         ]
         indexes = [
             models.Index(fields=["namespace", "stream", "tag", "version"], name="tag_event_history"),
+            models.Index(fields=["namespace", "stream", "version"], name="tag_event_stream"),
             models.Index(fields=["digest", "stream_uid"], name="tag_event_digest"),
         ]
 

@@ -44,6 +44,10 @@ class Catalog:
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_path.values())
 
+    def attached(self) -> Iterator[Resource]:
+        """Return the kinds with what another group has below their objects, each as it is in that group."""
+        return iter(self._attached.values())
+
     def find(self, group: str, version: str, plural: str) -> Resource | None:
         """Return the kind at a path, if it or something below it is served."""
         path = (group, version, plural)

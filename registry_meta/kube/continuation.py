@@ -41,11 +41,12 @@ def read_token(text: str) -> Token:
         if hmac.compare_digest(mac, _mac(packed)):
             return msgspec.json.decode(packed, type=Token)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise _not_valid(text) from error
-    raise _not_valid(text)
+        raise not_valid(text) from error
+    raise not_valid(text)
 
 
-def _not_valid(text: str) -> errors.StatusError:
+def not_valid(text: str) -> errors.StatusError:
+    """Return 400 for a text that is no continue token of what is asked for."""
     return errors.bad_request(f"continue key is not valid: {text[:200]}")
 
 

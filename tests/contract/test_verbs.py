@@ -15,7 +15,7 @@ MERGE = {"Content-Type": "application/merge-patch+json"}
 NAME = "no-such-object"
 
 KINDS = pytest.mark.parametrize("resource", list(catalog), ids=lambda resource: resource.key)
-SUBRESOURCES = [(resource, sub) for resource in catalog for sub in resource.subresources]
+SUBRESOURCES = [(resource, sub) for resource in (*catalog, *catalog.attached()) for sub in resource.subresources]
 
 
 def ask(client: requests.Session, verb: str, collection: str) -> requests.Response:
@@ -91,7 +91,7 @@ def test_discovery_says_what_the_declaration_says(
 
 
 @pytest.mark.parametrize(
-    ("resource", "sub"), SUBRESOURCES, ids=[f"{resource.plural}/{sub.name}" for resource, sub in SUBRESOURCES]
+    ("resource", "sub"), SUBRESOURCES, ids=[f"{resource.key}/{sub.name}" for resource, sub in SUBRESOURCES]
 )
 def test_the_verbs_of_a_subresource_are_those_declared(
     server: Server, administrator: requests.Session, resource: Resource, sub: Subresource
@@ -121,6 +121,21 @@ def test_every_namespace_is_listed_at_once(server: Server, administrator: reques
     assert answer.json()["kind"] == f"{resource.kind}List"
 
 
+@pytest.mark.parametrize("resource", list(catalog.attached()), ids=lambda resource: resource.key)
+def test_discovery_names_what_lies_below_in_another_group(
+    server: Server, administrator: requests.Session, resource: Resource
+) -> None:
+    place = f"{server.url}/apis/{resource.group}/{resource.version}"
+
+    listed = administrator.get(place).json()["resources"]
+
+    of_kind = {entry["name"]: entry for entry in listed if entry["name"].startswith(f"{resource.plural}/")}
+    assert {name: (entry["kind"], tuple(entry["verbs"])) for name, entry in of_kind.items()} == {
+        f"{resource.plural}/{sub.name}": (sub.answered_kind, sub.verbs) for sub in resource.subresources
+    }
+    assert resource.plural not in {entry["name"] for entry in listed}
+
+
 def test_openapi_describes_every_kind(server: Server, administrator: requests.Session) -> None:
     index = administrator.get(f"{server.url}/openapi/v3").json()["paths"]
 
@@ -132,3 +147,9 @@ def test_openapi_describes_every_kind(server: Server, administrator: requests.Se
                 described.add((kind["group"], kind["version"], kind["kind"]))
 
     assert {(resource.group, resource.version, resource.kind) for resource in catalog} <= described
+    below = {
+        (resource.group, resource.version, sub.answered_kind)
+        for resource in catalog.attached()
+        for sub in resource.subresources
+    }
+    assert below <= described

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from imagestreams import types
+from imagestreams import ledgertypes, types
 from imagestreams.api import imagetrigger
 from imagestreams.descriptions import DESCRIPTIONS
 from registry_meta.kube.openapi_text import ANY_TYPE
 
 TYPES = [
     type_
-    for module in (types, imagetrigger)
+    for module in (types, imagetrigger, ledgertypes)
     for type_ in vars(module).values()
     if isinstance(type_, type) and issubclass(type_, msgspec.Struct) and type_.__module__ == module.__name__
 ]

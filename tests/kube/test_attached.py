@@ -82,6 +82,7 @@ def test_the_kind_stays_as_it_was(catalog: Catalog) -> None:
 def test_what_is_attached_is_found_at_its_own_path(catalog: Catalog) -> None:
     found = catalog.find(GROUP, VERSION, "books")
 
+    assert list(catalog.attached()) == [found]
     assert found is not None
     assert not found.is_listed
     assert found.subresource("entries") is ENTRIES
