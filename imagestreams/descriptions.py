@@ -57,7 +57,7 @@ STREAMS: Mapping[type, Mapping[str, str]] = {
     types.TagEventCondition: {
         **FINDING,
         "generation": "The generation of the tag that this is about.",
-        "type": "What this is about: always ImportSuccess.",
+        "type": "ImportSuccess: an import failed. Held: there is a newer image, which the tag may not take.",
     },
     types.NamedTagEventList: {
         "conditions": "What is the matter with the tag.",

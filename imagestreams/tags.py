@@ -17,6 +17,7 @@ from datetime import datetime
 
 import msgspec
 
+from imagestreams import holds
 from imagestreams.generations import (
     changed,
     default_import,
@@ -168,7 +169,8 @@ def apply_references(
             problems.append(outcome)
         elif outcome is not None:
             push(new, tag.name, outcome)
-    _refresh_followers(new, old)
+    _let_go(new, old, now=now)
+    _refresh_followers(new, old, now=now)
     return problems
 
 
@@ -258,15 +260,38 @@ def followers(stream: ImageStream, tag: str) -> list[str]:
     return sorted(wish.name for wish in wishes if wish.name != tag and _target(wish, stream) == followed)
 
 
-def track(stream: ImageStream, tag: str, event: TagEvent) -> list[str]:
+def track(stream: ImageStream, tag: str, event: TagEvent, *, now: datetime) -> list[str]:
     """Let the followers of a moved tag point, in place, to what it points to; return those that moved.
 
-    One level: a push moves the followers of its tag and not theirs.
+    One level: a push moves the followers of its tag and not theirs. Those that are held stay.
     """
-    return [name for name in followers(stream, tag) if push(stream, name, event)]
+    return [name for name in followers(stream, tag) if _follow(stream, name, event, now=now)]
 
 
-def _refresh_followers(new: ImageStream, old: ImageStream | None) -> None:
+def _follow(stream: ImageStream, tag: str, event: TagEvent, *, now: datetime) -> bool:
+    """Let a tag point, in place, to what the tag that it follows points to, unless it is held."""
+    hold = holds.keeps_away(stream, tag, event, now=now)
+    if hold is not None:
+        holds.note(stream, tag, event, hold, now=now)
+        return False
+    return push(stream, tag, event)
+
+
+def _let_go(new: ImageStream, old: ImageStream | None, *, now: datetime) -> None:
+    """Let the tags that are no longer held catch up, in place, with those that they follow."""
+    for name in holds.released(new, old, now=now):
+        holds.forget(new, name)
+        wish = tag_of(new, name)
+        target = _target(wish, new) if wish is not None and wish.from_ is not None else None
+        own = (new.metadata.namespace, new.metadata.name)
+        if wish is None or wish.from_ is None or wish.from_.kind != STREAM_TAG or target is None:
+            continue
+        event = latest(new, target.key) if (target.namespace, target.stream) == own else None
+        if event is not None:
+            push(new, name, event)
+
+
+def _refresh_followers(new: ImageStream, old: ImageStream | None, *, now: datetime) -> None:
     """Let the followers of each tag that moved follow, and theirs; no tag moves twice, so circles end."""
     moved = [move.tag for move in moves(old, new) if not move.removed]
     moved += [tag for tag in _regenerated(new, old) if tag not in moved]
@@ -279,7 +304,7 @@ def _refresh_followers(new: ImageStream, old: ImageStream | None) -> None:
         for name in followers(new, tag):
             if name not in settled:
                 settled.add(name)
-                push(new, name, event)
+                _follow(new, name, event, now=now)
                 moved.append(name)
 
 

@@ -202,7 +202,7 @@ class TagEvent(KubeStruct):
 
 
 class TagEventCondition(KubeStruct):
-    """What is the matter with a tag; the only type is `ImportSuccess`, and it is only ever False."""
+    """What is the matter with a tag: `ImportSuccess`, which is only ever False, and `Held`, which is only ever True."""
 
     type: str = always("")
     status: str = always("")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from imagestreams import tags, validation
+from imagestreams import holds, tags, validation
+from imagestreams.api.imagestreams import find_stream
 from imagestreams.imports import run
 from imagestreams.types import GROUP, VERSION, ImageStreamImport, ImageStreamImportStatus
 from registry_meta.kube import errors
 from registry_meta.kube import validation as machinery
+from registry_meta.kube.errors import FieldError
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.strategy import ADMISSIONS, Creation
@@ -32,8 +34,24 @@ class ImageStreamImportStorage:
             raise errors.invalid(IMPORTS.group_kind, obj.metadata.name, problems)
         for admission in ADMISSIONS:
             admission(Creation(IMPORTS, context.namespace, obj.metadata.name, context.now))
+        held = _held(obj, context=context)
+        if held:
+            raise errors.invalid(IMPORTS.group_kind, obj.metadata.name, held)
         context.reason = context.reason or "imported on request"
         return run.execute(obj, context=context)
+
+
+def _held(obj: ImageStreamImport, *, context: Context) -> list[FieldError]:
+    """Return an error for each tag that is named to be moved and is held."""
+    stream = find_stream(context.namespace, obj.metadata.name) if obj.spec.import_ else None
+    if stream is None:
+        return []
+    problems: list[FieldError] = []
+    for index, image in enumerate(obj.spec.images or []):
+        hold = holds.on(stream, image.to.name, now=context.now) if image.to is not None else None
+        if hold is not None:
+            problems.append(holds.refusal(f"spec.images[{index}].to.name", hold))
+    return problems
 
 
 IMPORTS = Resource(

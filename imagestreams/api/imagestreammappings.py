@@ -6,7 +6,7 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-from imagestreams import manifests, tags, validation
+from imagestreams import holds, manifests, tags, validation
 from imagestreams.api import images
 from imagestreams.api.imagestreams import IMAGE_STREAMS, STATUS
 from imagestreams.api.tagwrites import read_stream
@@ -40,7 +40,9 @@ class ImageStreamMappingStorage:
         problems += unnamed or validation.image_stream_mapping(obj)
         if problems:
             raise errors.invalid(MAPPINGS.group_kind, obj.metadata.name, problems)
-        read_stream(obj.metadata.name, context=context)
+        hold = holds.on(read_stream(obj.metadata.name, context=context), obj.tag, now=context.now)
+        if hold is not None:
+            raise errors.invalid(MAPPINGS.group_kind, obj.metadata.name, [holds.refusal("tag", hold)])
         sent = copy.deepcopy(obj.image)
         existed = not _store_image(obj.image, context=context)
         self._move(obj, sent, existed=existed, context=context)
@@ -62,7 +64,7 @@ class ImageStreamMappingStorage:
                 generation=stream.metadata.generation,
             )
             if tags.push(stream, tag, event):
-                tags.track(stream, tag, event)
+                tags.track(stream, tag, event, now=context.now)
             return stream
 
         store.update(IMAGE_STREAMS, name, change, context=_within(IMAGE_STREAMS, context), strategy=STATUS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from imagestreams import access, ledger, rows, tags, validation
+from imagestreams import access, holds, ledger, rows, tags, validation
 from imagestreams.api.layers import LayersStorage
 from imagestreams.api.secrets import SecretsStorage
 from imagestreams.hosts import registry_hosts
@@ -60,7 +60,8 @@ class ImageStreamStrategy(Strategy[ImageStream]):
         """Run the tag engine on what changed and hold the stream to the rules of the API."""
         # Clients are told of labels and annotations once by the machinery, and once more by the kind.
         repeated = metadata.attributes(new.metadata) + metadata.attributes(new.metadata)
-        return repeated + apply_tags(new, old, context=context) + validation.image_stream(new)
+        problems = repeated + apply_tags(new, old, context=context) + validation.image_stream(new)
+        return problems + holds.violations(new, old, now=context.now)
 
     def recorded(self, new: ImageStream | None, old: ImageStream | None, *, version: int, context: Context) -> None:
         """Write the moved tags to the ledger."""
@@ -85,7 +86,7 @@ class ImageStreamStatusStrategy(ImageStreamStrategy):
 
     def validate_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> list[FieldError]:
         """Hold what is new in the history to the rules of the API."""
-        return validation.image_stream_status(new, old)
+        return validation.image_stream_status(new, old) + holds.violations(new, old, now=context.now)
 
 
 def apply_tags(new: ImageStream, old: ImageStream | None, *, context: Context) -> list[FieldError]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from imagestreams import access, manifests, rows, tags, validation
+from imagestreams import access, holds, manifests, rows, tags, validation
 from imagestreams.api.imagestreamimages import find_image
 from imagestreams.api.tagwrites import (
     check_tag_version,
@@ -146,6 +146,8 @@ class ImageStreamTagStorage:
                 raise AssertionError("either the body or the stream has the tag")
             wished.name = tag
             wished.annotations = new.metadata.annotations
+            if replaces:
+                wished.annotations = holds.kept(wished.annotations, present)
             tags.set_tag(stream, wished)
             return stream
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from imagestreams import tags
+from imagestreams import holds, tags
 from imagestreams.conditions import is_failure
 from imagestreams.imports.plan import CHECKED
 from imagestreams.types import (
@@ -16,6 +16,7 @@ from imagestreams.types import (
     ImageStreamImport,
     ImageStreamImportStatus,
     RepositoryImportSpec,
+    TagEvent,
 )
 from registry_meta.kube.meta import ObjectMeta, ObjectReference, timestamp
 
@@ -59,5 +60,10 @@ def _apply_one(
     if is_failure(entry.status) or entry.image is None:
         request = spec if wished else None
         tags.record_failure(stream, tag, status=entry.status, now=now, request=request)
+        return
+    found = TagEvent(image=entry.image.metadata.name, docker_image_reference=entry.image.docker_image_reference)
+    hold = holds.keeps_away(stream, tag, found, now=now)
+    if hold is not None:
+        holds.note(stream, tag, found, hold, now=now)
     else:
         tags.record_success(stream, tag, image=entry.image, request=spec, now=now)

@@ -36,6 +36,7 @@ PURE = (
     "imagestreams.tags",
     "imagestreams.history",
     "imagestreams.generations",
+    "imagestreams.holds",
     "imagestreams.moments",
     "imagestreams.repositories",
     "imagestreams.outcomes",

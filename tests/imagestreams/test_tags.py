@@ -210,7 +210,7 @@ def test_a_push_moves_followers_one_level() -> None:
     moved = event("a")
     tags.push(app, "a", moved)
 
-    assert tags.track(app, "a", moved) == ["b", "c"]
+    assert tags.track(app, "a", moved, now=NOW) == ["b", "c"]
     assert sorted(_heads(app)) == ["a", "b", "c"]
 
 
