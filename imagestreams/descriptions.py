@@ -268,6 +268,25 @@ LEDGER: Mapping[type, Mapping[str, str]] = {
         "streamUID": "The uid of the stream: another one for an earlier stream of the same name.",
         "tag": "The tag that moved.",
     },
+    ledgertypes.RollbackTarget: {
+        "image": "A digest that the tag pointed to.",
+        "time": "A time (RFC 3339): whatever the tag pointed to then.",
+    },
+    ledgertypes.ImageStreamRollbackSpec: {
+        "hold": "Whether the tag is held there, its wish left as it is; without it the tag is pinned to the image.",
+        "holdUntil": "When the hold expires (RFC 3339); without it the tag is held until somebody lifts the hold.",
+        "liftHold": "Whether a hold that is in force is lifted; otherwise it refuses the rollback.",
+        "reason": "Why, in one line; the history shows it, and a hold is for this reason.",
+        "tag": "The tag that goes back.",
+        "to": "What the tag goes back to: an image or a time.",
+    },
+    ledgertypes.RollbackPoint: {"image": "The digest of the image.", "reference": "The pull spec of the image."},
+    ledgertypes.ImageStreamRollbackStatus: {
+        "from": "What the tag pointed to before.",
+        "generation": "The generation of the stream after it.",
+        "resourceVersion": "The version of the stream after it; empty in a dry run.",
+        "to": "What the tag points to now.",
+    },
 }
 
 DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {

@@ -81,6 +81,12 @@ def at(namespace: str, stream: str, tag: str, moment: datetime) -> TagEvent | No
     return event if event is not None and (event.digest or event.reference) else None
 
 
+def last_with(namespace: str, stream: str, tag: str, digest: str) -> TagEvent | None:
+    """Return the newest move by which a tag came to a digest, or None when it never did."""
+    events = TagEvent.objects.filter(namespace=namespace, stream=stream, tag=tag, digest=digest)
+    return events.order_by("-version").first()
+
+
 def uses(digest: str) -> list[Use]:
     """Return the tags that point to a digest now, by namespace, stream and tag."""
     later = TagEvent.objects.filter(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 
-from registry_meta.kube.meta import KubeObject, ObjectMeta, Time, always
+from registry_meta.kube.meta import KubeObject, KubeStruct, ObjectMeta, Time, always
 
 # `always` returns the default's descriptor, typed as object; each use below is assigned to a typed field.
 # mypy: disable-error-code="assignment"
 
 GROUP = "history.registry-meta.io"
 VERSION = "v1alpha1"
+
+Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""An RFC 3339 instant in a request, which is told where it is wrong; empty is none."""
 
 
 class TagEvent(KubeObject):
@@ -35,3 +39,45 @@ class TagEvent(KubeObject):
 def instant(moment: datetime) -> str:
     """Return an instant as RFC 3339 writes it, with its microseconds: whoever asks for it gets what happened then."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class RollbackTarget(KubeStruct):
+    """What a tag goes back to: an image that it pointed to, or whatever it pointed to at a time; one of the two."""
+
+    image: str = ""
+    time: Moment = ""
+
+
+class ImageStreamRollbackSpec(KubeStruct):
+    """Which tag goes back to what, why, and whether it is held there."""
+
+    tag: str = always("")
+    to: RollbackTarget = msgspec.field(default_factory=lambda: RollbackTarget())
+    reason: str = ""
+    hold: bool = False
+    hold_until: Moment = ""
+    lift_hold: bool = False
+
+
+class RollbackPoint(KubeStruct):
+    """What a tag points to; both are empty where it points nowhere."""
+
+    image: str = always("")
+    reference: str = always("")
+
+
+class ImageStreamRollbackStatus(KubeStruct):
+    """What came of a rollback; `resourceVersion` and `generation` are those of the stream."""
+
+    from_: RollbackPoint = msgspec.field(default_factory=lambda: RollbackPoint(), name="from")
+    to: RollbackPoint = msgspec.field(default_factory=lambda: RollbackPoint())
+    resource_version: str = ""
+    generation: int = 0
+
+
+class ImageStreamRollback(KubeObject):
+    """A request to let a tag go back to what it was; it is answered, not stored."""
+
+    metadata: ObjectMeta = msgspec.field(default_factory=lambda: ObjectMeta())
+    spec: ImageStreamRollbackSpec = msgspec.field(default_factory=lambda: ImageStreamRollbackSpec())
+    status: ImageStreamRollbackStatus = msgspec.field(default_factory=lambda: ImageStreamRollbackStatus())

@@ -155,15 +155,21 @@ def apply_references(
     forbidden: Mapping[tuple[str, str], str],
     now: datetime,
     hosts: RegistryHosts,
+    given: Mapping[str, TagEvent] | None = None,
 ) -> list[FieldError]:
     """Fulfil, in place, the new and changed wishes that need no import, and let the followers of moved tags follow.
 
     `source` answers for the streams that `sources` names; `forbidden` holds, for those that the writer may not pull
-    from, what to say. A tag of another stream that has no history yet is left for later without a word.
+    from, what to say. A tag of another stream that has no history yet is left for later without a word. `given` are
+    tags whose event the writer knows, so that it is not looked up.
     """
     problems: list[FieldError] = []
     for tag in _unfulfilled(new, old):
         tag.generation = new.metadata.generation
+        known = (given or {}).get(tag.name)
+        if known is not None:
+            push(new, tag.name, msgspec.structs.replace(known, generation=tag.generation))
+            continue
         outcome = _fulfil(tag, new, source=source, forbidden=forbidden, now=now, hosts=hosts)
         if isinstance(outcome, FieldError):
             problems.append(outcome)

@@ -11,7 +11,7 @@ from imagestreams import access, holds, ledger, rows, tags, validation
 from imagestreams.api.layers import LayersStorage
 from imagestreams.api.secrets import SecretsStorage
 from imagestreams.hosts import registry_hosts
-from imagestreams.types import GROUP, VERSION, ImageStream, ImageStreamLayers, ImageStreamStatus
+from imagestreams.types import GROUP, VERSION, ImageStream, ImageStreamLayers, ImageStreamStatus, TagEvent
 from registry_meta.kube import errors, store
 from registry_meta.kube import validation as metadata
 from registry_meta.kube.errors import FieldError
@@ -31,6 +31,8 @@ class ImageStreamStrategy(Strategy[ImageStream]):
     generation = True
     untracked: tuple[str, ...] = ("status",)
     keeps_status = False
+    given: Mapping[str, TagEvent] = {}
+    """The tags whose event the writer knows; it is not looked up."""
 
     def name_problems(self, name: str) -> list[str]:
         """Hold the name to what a repository may be called."""
@@ -60,7 +62,8 @@ class ImageStreamStrategy(Strategy[ImageStream]):
         """Run the tag engine on what changed and hold the stream to the rules of the API."""
         # Clients are told of labels and annotations once by the machinery, and once more by the kind.
         repeated = metadata.attributes(new.metadata) + metadata.attributes(new.metadata)
-        problems = repeated + apply_tags(new, old, context=context) + validation.image_stream(new)
+        problems = repeated + apply_tags(new, old, context=context, given=self.given)
+        problems += validation.image_stream(new)
         return problems + holds.violations(new, old, now=context.now)
 
     def recorded(self, new: ImageStream | None, old: ImageStream | None, *, version: int, context: Context) -> None:
@@ -73,6 +76,13 @@ class InternalStrategy(ImageStreamStrategy):
 
     untracked = ()
     keeps_status = True
+
+
+class RollbackStrategy(InternalStrategy):
+    """The path of a rollback: the tags in `given` point to what they were, not to what their new wishes find."""
+
+    def __init__(self, given: Mapping[str, TagEvent]) -> None:
+        self.given = given
 
 
 class ImageStreamStatusStrategy(ImageStreamStrategy):
@@ -89,7 +99,9 @@ class ImageStreamStatusStrategy(ImageStreamStrategy):
         return validation.image_stream_status(new, old) + holds.violations(new, old, now=context.now)
 
 
-def apply_tags(new: ImageStream, old: ImageStream | None, *, context: Context) -> list[FieldError]:
+def apply_tags(
+    new: ImageStream, old: ImageStream | None, *, context: Context, given: Mapping[str, TagEvent] | None = None
+) -> list[FieldError]:
     """Run the tag engine on a stream that is being written; its errors come wrapped in one."""
     here = new.metadata.namespace
     found: dict[tuple[str, str], ImageStream | None] = {}
@@ -99,7 +111,7 @@ def apply_tags(new: ImageStream, old: ImageStream | None, *, context: Context) -
             refused[namespace, name] = f'{namespace}/{name}: "" ""'
         found[namespace, name] = find_stream(namespace, name)
     problems = tags.apply_references(
-        new, old, source=_reader(found), forbidden=refused, now=context.now, hosts=registry_hosts()
+        new, old, source=_reader(found), forbidden=refused, now=context.now, hosts=registry_hosts(), given=given
     )
     if not problems:
         return []

@@ -40,6 +40,7 @@ PURE = (
     "imagestreams.moments",
     "imagestreams.repositories",
     "imagestreams.outcomes",
+    "imagestreams.rollbacks",
     "imagestreams.formats",
     "imagestreams.credentials",
     "imagestreams.imports.record",

@@ -11,7 +11,7 @@ import pytest
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.decode import convert
 from registry_meta.kube.meta import KubeStruct
-from registry_meta.kube.resource import Resource
+from registry_meta.kube.resource import Resource, Subresource
 from tests.docs.pages import DOCS, Page, pages
 
 RESOURCES = list(catalog)
@@ -54,7 +54,7 @@ def tables(page: Page) -> Iterator[list[str]]:
 def types() -> dict[tuple[str, str], type[KubeStruct]]:
     """Return the wire types by apiVersion and kind, those of subresources among them."""
     found: dict[tuple[str, str], type[KubeStruct]] = {}
-    for resource in RESOURCES:
+    for resource in (*RESOURCES, *catalog.attached()):
         found[resource.api_version, resource.kind] = resource.type
         for sub in resource.subresources:
             group = resource.group if sub.group is None else sub.group
@@ -87,6 +87,18 @@ def test_every_page_of_a_kind_is_of_a_kind_that_is_served() -> None:
     plurals = {resource.plural for resource in RESOURCES}
 
     assert [path.name for path in (DOCS / "kinds").glob("*.md") if path.stem not in plurals] == []
+
+
+BELOW = [(resource, sub) for resource in catalog.attached() for sub in resource.subresources]
+
+
+@pytest.mark.parametrize(("resource", "sub"), BELOW, ids=lambda item: getattr(item, "key", getattr(item, "name", "")))
+def test_what_lies_below_kinds_is_on_the_page_of_its_group(resource: Resource, sub: Subresource) -> None:
+    place = f"namespaces/NAMESPACE/{resource.plural}" if resource.namespaced else resource.plural
+    row = f"| `{place}/NAME/{sub.name}` | {_listed(*sub.verbs)} | `{sub.answered_kind}` |"
+
+    page = Page(DOCS / f"{resource.group.partition('.')[0]}.md")
+    assert [line for table in tables(page) for line in table if line.startswith(row)]
 
 
 @pytest.mark.parametrize(("page", "example"), EXAMPLES)
