@@ -287,6 +287,15 @@ LEDGER: Mapping[type, Mapping[str, str]] = {
         "resourceVersion": "The version of the stream after it; empty in a dry run.",
         "to": "What the tag points to now.",
     },
+    ledgertypes.ImageUser: {
+        "current": "Whether the image is used now.",
+        "platform": "The platform for which a manifest list names the image.",
+        "reference": "The pull spec under which a tag has the image.",
+        "since": "When the use began.",
+        "through": "The tag that a trigger listens to.",
+        "until": "When the use ended; absent while it goes on.",
+        "user": "Who uses the image: an ImageStreamTag, an ImageTrigger, or the Image of a manifest list.",
+    },
 }
 
 DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from imagestreams import tags
 from imagestreams.models import TagEvent
+from imagestreams.spans import Stay
 from imagestreams.types import ImageStream
 from registry_meta.kube.request import Context
 
@@ -138,6 +139,23 @@ def states(look: Look, moment: datetime, *, after: str = "", limit: int = 0) -> 
     if after:
         stood = stood.filter(tag__gt=after)
     return list(stood[:limit] if limit else stood)
+
+
+def stays(digest: str) -> list[Stay]:
+    """Return when tags came to a digest and when they next moved, by tag and in order."""
+    following = TagEvent.objects.filter(
+        namespace=OuterRef("namespace"), stream=OuterRef("stream"), tag=OuterRef("tag"), version__gt=OuterRef("version")
+    ).order_by("version")[:1]
+    events = TagEvent.objects.filter(digest=digest).order_by("namespace", "stream", "tag", "version")
+    rows = events.annotate(
+        until=Subquery(following.values("moved_at")), next=Subquery(following.values("digest"))
+    ).values_list("namespace", "stream", "tag", "reference", "moved_at", "until", "next")
+    return [Stay(*row[:-1], next=row[-1] or "") for row in rows]
+
+
+def knows_image(digest: str) -> bool:
+    """Return whether any tag ever pointed to a digest."""
+    return TagEvent.objects.filter(digest=digest).exists()
 
 
 def knows(namespace: str, stream: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from registry_meta.kube.meta import KubeObject, KubeStruct, ObjectMeta, Time, always
+from registry_meta.kube.meta import KubeObject, KubeStruct, ObjectMeta, ObjectReference, Time, always
 
 # `always` returns the default's descriptor, typed as object; each use below is assigned to a typed field.
 # mypy: disable-error-code="assignment"
@@ -81,3 +81,16 @@ class ImageStreamRollback(KubeObject):
     metadata: ObjectMeta = msgspec.field(default_factory=lambda: ObjectMeta())
     spec: ImageStreamRollbackSpec = msgspec.field(default_factory=lambda: ImageStreamRollbackSpec())
     status: ImageStreamRollbackStatus = msgspec.field(default_factory=lambda: ImageStreamRollbackStatus())
+
+
+class ImageUser(KubeObject):
+    """A tag, trigger or manifest list that uses an image, from `since` to `until`, or still (`current`)."""
+
+    metadata: ObjectMeta = msgspec.field(default_factory=lambda: ObjectMeta())
+    user: ObjectReference = msgspec.field(default_factory=lambda: ObjectReference())
+    current: bool = always(False)
+    since: Time | None = always(None)
+    until: Time | None = None
+    reference: str = ""
+    through: ObjectReference | None = None
+    platform: str = ""

@@ -1,4 +1,4 @@
-"""The tables of the domain: the tag ledger, the imports that are due, and the triggers' deliveries."""
+"""The tables of the domain: the tag ledger, members of manifest lists, due imports, and the deliveries of triggers."""
 
 from __future__ import annotations
 
@@ -43,6 +43,24 @@ class TagEvent(models.Model):
             models.Index(fields=["namespace", "stream", "tag", "version"], name="tag_event_history"),
             models.Index(fields=["namespace", "stream", "version"], name="tag_event_stream"),
             models.Index(fields=["digest", "stream_uid"], name="tag_event_digest"),
+        ]
+
+
+class ImageMember(models.Model):
+    """A manifest list that names another image, kept in the transactions that write the list."""
+
+    image = models.CharField(max_length=NAME)
+    member = models.CharField(max_length=NAME)
+    platform = models.TextField(default="")
+    since = models.DateTimeField()
+
+    class Meta:
+        db_table = "imagestreams_image_member"
+        constraints = [
+            models.UniqueConstraint(fields=["image", "member"], name="image_member_once"),
+        ]
+        indexes = [
+            models.Index(fields=["member"], name="image_member_member"),
         ]
 
 

@@ -11,6 +11,7 @@ from imagestreams.api.imagestreams import IMAGE_STREAMS
 from imagestreams.api.imagestreamtags import IMAGE_STREAM_TAGS
 from imagestreams.api.imagetags import IMAGE_TAGS
 from imagestreams.api.imagetrigger import IMAGE_TRIGGERS
+from imagestreams.api.imageusers import USERS
 from imagestreams.api.rollback import ROLLBACK
 from imagestreams.api.taghistory import HISTORY
 from imagestreams.descriptions import DESCRIPTIONS
@@ -38,6 +39,7 @@ def register() -> None:
     """Fill the catalog and wake the workers when streams change."""
     catalog.register(*KINDS)
     catalog.attach(IMAGE_STREAMS, HISTORY, ROLLBACK, group=GROUP, version=VERSION)
+    catalog.attach(IMAGES, USERS, group=GROUP, version=VERSION)
     openapi_text.describe(DESCRIPTIONS)
     bell.on(IMAGE_STREAMS.key, imports.drain)
     bell.on(IMAGE_STREAMS.key, triggers.drain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from imagestreams import formats, manifests, rows, validation
+from imagestreams import formats, manifests, members, rows, validation
 from imagestreams.formats import ManifestError
 from imagestreams.types import GROUP, VERSION, Image
 from registry_meta.kube import errors
@@ -66,6 +66,10 @@ class ImageStrategy(Strategy[Image]):
     def validate(self, obj: Image, *, context: Context) -> list[FieldError]:
         """Hold the image to the rules of the API."""
         return validation.image(obj)
+
+    def recorded(self, new: Image | None, old: Image | None, *, version: int, context: Context) -> None:
+        """Note which images a manifest list names."""
+        members.record(new, old, now=context.now)
 
 
 def _is_manifest_of(manifest: str, old: Image) -> bool:

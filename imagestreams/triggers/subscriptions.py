@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import F
 
 from imagestreams.models import Delivery, Subscription
 from imagestreams.triggers.match import Listener
+
+OF_IMAGE = """
+SELECT s.namespace, s.name, e.namespace, e.stream, e.tag FROM imagestreams_tag_event e
+JOIN imagestreams_subscription s ON s.from_namespace = e.namespace AND s.stream = e.stream AND s.tag = e.tag
+WHERE e.digest = %s AND NOT EXISTS (
+    SELECT 1 FROM imagestreams_tag_event l
+    WHERE l.namespace = e.namespace AND l.stream = e.stream AND l.tag = e.tag AND l.version > e.version
+)
+ORDER BY s.namespace, s.name
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,13 @@ def listeners(streams: Iterable[tuple[str, str]]) -> list[Listener]:
         for row in rows
         if (row.from_namespace, row.stream) in wanted
     ]
+
+
+def of_image(digest: str) -> list[tuple[tuple[str, str], tuple[str, str, str]]]:
+    """Return the triggers (namespace, name) that listen to tags which point to an image now, each with its tag."""
+    with connection.cursor() as cursor:
+        cursor.execute(OF_IMAGE, [digest])
+        return [((row[0], row[1]), (row[2], row[3], row[4])) for row in cursor.fetchall()]
 
 
 def place(uid: str) -> tuple[str, str] | None:

@@ -41,6 +41,7 @@ PURE = (
     "imagestreams.repositories",
     "imagestreams.outcomes",
     "imagestreams.rollbacks",
+    "imagestreams.spans",
     "imagestreams.formats",
     "imagestreams.credentials",
     "imagestreams.imports.record",
