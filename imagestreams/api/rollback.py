@@ -121,6 +121,8 @@ def _invalid(name: str, problems: list[FieldError]) -> errors.StatusError:
 def _problems(spec: ImageStreamRollbackSpec, *, now: datetime) -> list[FieldError]:
     """Return what is wrong with a request as such."""
     found = [] if spec.tag else [errors.required("spec.tag")]
+    if not spec.tag.isprintable():
+        found.append(errors.invalid_value("spec.tag", spec.tag, "must be the name of a tag"))
     found += _target_problems(spec)
     field = "spec.reason"
     if not spec.reason.isprintable():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +18,10 @@ from registry_meta.kube.request import Context
 from registry_meta.kube.resource import NAME, Column, Option, Subresource
 
 OPTIONS = GroupKind(GROUP, "TagEventOptions")
+MOST = 2**31
+"""More than there can be in a page; what a database takes as a number ends somewhere."""
+
+VERSION_NUMBER = "[0-9]{1,18}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +60,20 @@ def _asked(context: Context) -> _Asked:
     at, since = moments.asked(query, "at", problems), moments.asked(query, "since", problems)
     if query.get("at") and query.get("since"):
         problems.append(errors.field_forbidden("since", "may not be given together with at"))
+    tag = query.get("tag", "")
+    if not tag.isprintable():
+        problems.append(errors.invalid_value("tag", tag, "must be the name of a tag"))
     if problems:
         raise errors.invalid(OPTIONS, "", problems)
-    limit = max(pagination.number(query, "limit"), 0)
+    limit = min(max(pagination.number(query, "limit"), 0), MOST)
     text = query.get("continue", "")
     if not text:
-        return _Asked(query.get("tag", ""), at, since, limit, changes.newest(), None)
+        return _Asked(tag, at, since, limit, changes.newest(), None)
     known = read_token(text)
-    version, tag = known.start
-    if not version.isdigit():
+    version, last = known.start
+    if not re.fullmatch(VERSION_NUMBER, version):
         raise not_valid(text)
-    return _Asked(query.get("tag", ""), at, since, limit, known.rv, (int(version), tag))
+    return _Asked(tag, at, since, limit, known.rv, (int(version), last))
 
 
 def _was_there(namespace: str, name: str) -> bool:

@@ -227,6 +227,7 @@ def test_an_image_that_is_gone_is_warned_of(admin: Api) -> None:
         ({}, {}, "spec.to"),
         ({"image": digest("a"), "time": "2026-01-02T03:01:00Z"}, {}, "spec.to.time"),
         ({"image": digest("a")}, {"tag": ""}, "spec.tag"),
+        ({"image": digest("a")}, {"tag": "\0"}, "spec.tag"),
         ({"image": digest("a")}, {"reason": "two\nlines"}, "spec.reason"),
         ({"image": digest("a")}, {"reason": "x" * 151}, "spec.reason"),
         ({"image": digest("a")}, {"hold": True}, "spec.reason"),

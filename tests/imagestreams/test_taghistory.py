@@ -137,6 +137,7 @@ def test_there_is_no_history_of_what_never_was(admin: Api) -> None:
         ("at=yesterday", ["at"]),
         ("since=2026-01-02", ["since"]),
         ("at=x&since=y", ["at", "since", "since"]),
+        ("tag=%00", ["tag"]),
         ("at=2026-01-02T03:01:00Z&since=2026-01-02T03:01:00Z", ["since"]),
     ],
 )
@@ -145,6 +146,11 @@ def test_a_bad_time_is_named(admin: Api, query: str, fields: list[str]) -> None:
 
     assert (status, body["reason"]) == (422, "Invalid")
     assert [cause["field"] for cause in body["details"]["causes"]] == fields
+
+
+@pytest.mark.parametrize("query", ["limit=-1", f"limit={10**30}"])
+def test_a_limit_that_limits_nothing_is_none(admin: Api, query: str) -> None:
+    assert told(admin, f"?{query}")["items"] == told(admin)["items"]
 
 
 @pytest.mark.parametrize("query", ["limit=many", "continue=made-up"])
