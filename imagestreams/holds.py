@@ -112,9 +112,10 @@ def with_hold(annotations: Mapping[str, str] | None, hold: Hold | None) -> dict[
     return {**others, **(hold.annotations() if hold is not None else {})} or None
 
 
-def kept(annotations: Mapping[str, str] | None, before: TagReference | None) -> dict[str, str] | None:
-    """Return the annotations of a tag that is replaced by somebody who speaks of no annotations: with its hold."""
-    return dict(annotations) if annotations else with_hold(None, written(before))
+def kept(annotations: dict[str, str] | None, before: TagReference | None, *, now: datetime) -> dict[str, str] | None:
+    """Return the annotations of a tag that is replaced: where they speak of nothing, a hold in force stays."""
+    hold = None if annotations else of_wish(before, now=now)
+    return annotations if hold is None else hold.annotations()
 
 
 def keeps_away(stream: ImageStream, tag: str, event: TagEvent, *, now: datetime) -> Hold | None:

@@ -147,7 +147,7 @@ class ImageStreamTagStorage:
             wished.name = tag
             wished.annotations = new.metadata.annotations
             if replaces:
-                wished.annotations = holds.kept(wished.annotations, present)
+                wished.annotations = holds.kept(wished.annotations, present, now=context.now)
             tags.set_tag(stream, wished)
             return stream
 

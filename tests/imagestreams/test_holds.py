@@ -163,9 +163,11 @@ def test_a_held_tag_that_points_nowhere_takes_its_first_image() -> None:
 def test_a_replacement_that_speaks_of_no_annotations_keeps_the_hold() -> None:
     before = held(wish("v1", "quay.io/x/a:1"))
 
-    assert holds.kept(None, before) == HOLD.annotations()
-    assert holds.kept({"note": "x"}, before) == {"note": "x"}
-    assert holds.kept(None, None) is None
+    assert holds.kept(None, before, now=NOW) == HOLD.annotations()
+    assert holds.kept({}, before, now=NOW) == HOLD.annotations()
+    assert holds.kept({"note": "x"}, before, now=NOW) == {"note": "x"}
+    assert holds.kept(None, before, now=NOW + HOUR) is None
+    assert holds.kept(None, None, now=NOW) is None
 
 
 # --- what the server does by itself
