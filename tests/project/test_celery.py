@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from celery import current_app
+from django.core.checks import run_checks
 
 from registry_meta import celery
 from registry_meta.environment import Environment
@@ -17,6 +18,10 @@ def test_every_thread_has_the_application() -> None:
         name = pool.submit(lambda: current_app.main).result()
 
     assert name == celery.app.main == "registry_meta"
+
+
+def test_the_checks_that_the_worker_skips_find_nothing() -> None:
+    assert run_checks() == []
 
 
 def test_the_clock_asks_for_tasks_that_exist() -> None:
