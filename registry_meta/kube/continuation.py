@@ -19,17 +19,18 @@ LATEST = -1
 """The version of a token that goes on in the present state, whatever the first page showed."""
 
 
-class Token(msgspec.Struct):
-    """What a continue token holds: the version of the first page and the last key already given."""
+class Token(msgspec.Struct, omit_defaults=True):
+    """What a continue token holds: the version of the first page, the last key already given, and how many follow."""
 
     v: str
     rv: int
     start: tuple[str, str]
+    rest: int | None = None
 
 
-def token(version: int, last: tuple[str, str]) -> str:
-    """Return the continue token for what comes behind a key in a snapshot."""
-    packed = msgspec.json.encode(Token(v=FORM, rv=version, start=last))
+def token(version: int, last: tuple[str, str], rest: int | None = None) -> str:
+    """Return the continue token for what comes behind a key in a snapshot; `rest` is how many that are, if known."""
+    packed = msgspec.json.encode(Token(v=FORM, rv=version, start=last, rest=rest))
     return base64.urlsafe_b64encode(_mac(packed) + packed).rstrip(b"=").decode()
 
 

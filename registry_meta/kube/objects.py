@@ -164,7 +164,7 @@ class ObjectStorage(Generic[T]):
             if not page.continue_ or len(deleted) == listed.limit:
                 deleted.continue_, deleted.remaining = page.continue_, page.remaining
                 return
-            listed = replace(listed, start=read_token(page.continue_).start)
+            listed = replace(listed, start=read_token(page.continue_).start, rest=None)
 
     def _delete_listed(self, document: str, options: DeleteOptions, *, context: Context) -> None:
         meta = context.resource.decoder.decode(document).metadata

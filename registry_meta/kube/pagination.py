@@ -15,6 +15,7 @@ from registry_meta.kube import changes, errors, sealing
 from registry_meta.kube.continuation import LATEST, read_token, token
 from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind
+from registry_meta.kube.models import Change
 from registry_meta.kube.remembered import Remembered
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.selectors import FieldSelector, LabelSelector
@@ -92,11 +93,12 @@ def unknown_field(resource: Resource, key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """The paging part of a list request; `limit` 0 is no limit."""
+    """The paging part of a list request; `limit` 0 is no limit, `rest` how many come behind `start`, if known."""
 
     limit: int = 0
     start: tuple[str, str] | None = None
     snapshot: int | None = None
+    rest: int | None = None
 
 
 def number(query: Mapping[str, str], name: str) -> int:
@@ -122,7 +124,7 @@ def list_options(query: QueryDict) -> ListOptions:
         if version not in ("", "0"):
             raise errors.bad_request("specifying resource version is not allowed when using continue")
         parsed = read_token(text)
-        return ListOptions(limit, parsed.start, parsed.rv if parsed.rv > 0 else None)
+        return ListOptions(limit, parsed.start, parsed.rv if parsed.rv > 0 else None, parsed.rest)
     if version in ("", "0"):
         return ListOptions(limit)
     match = query.get("resourceVersionMatch", "")
@@ -224,8 +226,10 @@ def _read_page(resource: Resource, namespace: str, selected: Selection, options:
     last = (found[-1][0], found[-1][1])
     remaining = None
     if selected.is_everything:
-        remaining = _count_behind(resource, namespace, last, version)
-    return Page([row[2] for row in found], version, token(version, last), remaining)
+        remaining = (options.rest or 0) - options.limit
+        if remaining <= 0:
+            remaining = _count_behind(resource, namespace, last, version)
+    return Page([row[2] for row in found], version, token(version, last, remaining), remaining)
 
 
 def _expired(start: tuple[str, str] | None) -> StatusError:
@@ -270,8 +274,8 @@ class _Scope:
     namespace: str
     name: str | None
 
-    def where(self, start: tuple[str, str] | None) -> tuple[str, list[str]]:
-        """Return the SQL condition and its values."""
+    def where(self, start: tuple[str, str] | None, end: tuple[str, str] | None = None) -> tuple[str, list[str]]:
+        """Return the SQL condition and its values: behind `start`, up to and including `end`."""
         sql, values = "resource = %s", [self.key]
         if self.namespace:
             sql, values = f"{sql} AND namespace = %s", [*values, self.namespace]
@@ -279,17 +283,23 @@ class _Scope:
             sql, values = f"{sql} AND name = %s", [*values, self.name]
         if start is not None:
             sql, values = f"{sql} AND (namespace, name) > (%s, %s)", [*values, *start]
+        if end is not None:
+            sql, values = f"{sql} AND (namespace, name) <= (%s, %s)", [*values, *end]
         return sql, values
 
 
 def _read_batch(scope: _Scope, start: tuple[str, str] | None, size: int, snapshot: int | None) -> tuple[int, list[Row]]:
-    """Return the version and the first rows behind a key, as of a snapshot if one is named; size 0 reads all.
+    """Return the version and the first rows behind a key, as of a snapshot if one is named; size 0 reads all."""
+    if snapshot is not None:
+        return snapshot, _read_as_of(scope, start, size, snapshot)
+    version, rows = _read_rows(scope, start, size)
+    return version, [(namespace, name, document) for namespace, name, _, document in rows]
 
-    Version and rows come from one statement, hence from one state of the database.
-    """
-    overlay = _overlay(scope, start, snapshot) if snapshot is not None else {}
+
+def _read_rows(scope: _Scope, start: tuple[str, str] | None, size: int) -> tuple[int, list[tuple[str, str, int, str]]]:
+    """Return the version and the present rows (with their versions): one statement, hence one state of the database."""
     where, values = scope.where(start)
-    limit = f" LIMIT {size + len(overlay)}" if size else ""
+    limit = f" LIMIT {size}" if size else ""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.value, o.namespace, o.name, o.version, o.document FROM kube_counter c LEFT JOIN"  # noqa: S608
@@ -299,67 +309,72 @@ def _read_batch(scope: _Scope, start: tuple[str, str] | None, size: int, snapsho
         )
         rows = cursor.fetchall()
     version = int(rows[0][0])
-    if len(rows) > 1:
-        # The join promises no order, though it keeps that of the subquery; sorting what is sorted costs nearly nothing.
-        rows.sort(key=_place)
-    if snapshot is None:
-        return version, [(row[1], row[2], row[4]) for row in rows if row[1] is not None]
-    present: dict[tuple[str, str], str] = {
-        (row[1], row[2]): row[4] for row in rows if row[1] is not None and row[3] <= snapshot
-    }
-    horizon = (rows[-1][1], rows[-1][2]) if size and len(rows) == size + len(overlay) else None
-    for place, document in overlay.items():
-        if document is None:
-            present.pop(place, None)
-        elif horizon is None or place <= horizon:
-            present[place] = document
-    ordered = [(*place, present[place]) for place in sorted(present)]
-    return snapshot, ordered[:size] if size else ordered
+    present = [row[1:] for row in rows if row[1] is not None]
+    # The join promises no order, though it keeps that of the subquery; sorting what is sorted costs nearly nothing.
+    present.sort(key=_place)
+    return version, present
 
 
 def _place(row: tuple[Any, ...]) -> tuple[str, str]:
-    return row[1], row[2]
+    return row[0], row[1]
 
 
-def _overlay(scope: _Scope, start: tuple[str, str] | None, snapshot: int) -> dict[tuple[str, str], str | None]:
-    """Return what the objects changed since a snapshot were then; None for those that did not exist."""
-    where, values = scope.where(start)
+def _read_as_of(scope: _Scope, start: tuple[str, str] | None, size: int, snapshot: int) -> list[Row]:
+    """Return the first rows behind a key as they were at a snapshot, looking at no more than about as many changes."""
+    found: list[Row] = []
+    while True:
+        # The changes come last: what is written after the rows were read is among them.
+        _, rows = _read_rows(scope, start, size)
+        end = _place(rows[-1]) if size and len(rows) == size else None
+        overlay = _overlay(scope, start, end, snapshot, size)
+        if size and len(overlay) == size:
+            end = max(overlay)
+        then: dict[tuple[str, str], str | None] = {
+            _place(row): row[3] for row in rows if row[2] <= snapshot and (end is None or _place(row) <= end)
+        }
+        then |= overlay
+        found += [(*place, document) for place in sorted(then) if (document := then[place]) is not None]
+        if end is None or len(found) >= size:
+            return found[:size] if size else found
+        start = end
+
+
+def _overlay(
+    scope: _Scope, start: tuple[str, str] | None, end: tuple[str, str] | None, snapshot: int, size: int
+) -> dict[tuple[str, str], str | None]:
+    """Return what the first objects of a range that changed since a snapshot were then; None for what did not exist."""
+    where, values = scope.where(start, end)
+    limit = f" LIMIT {size}" if size else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT namespace, name, previous FROM kube_change WHERE {where} AND version > %s"  # noqa: S608
-            " ORDER BY version",  # values are parameters
+            "SELECT c.namespace, c.name, c.previous FROM kube_change c JOIN"  # noqa: S608  # values are parameters
+            f" (SELECT min(version) AS version FROM kube_change WHERE {where} AND version > %s"
+            f" GROUP BY namespace, name ORDER BY namespace, name{limit}) f ON f.version = c.version",
             [*values, snapshot],
         )
-        rows = cursor.fetchall()
-    then: dict[tuple[str, str], str | None] = {}
-    for namespace, name, previous in rows:
-        then.setdefault((namespace, name), previous)
-    return then
+        return {(namespace, name): previous for namespace, name, previous in cursor.fetchall()}
 
 
 def _count_behind(resource: Resource, namespace: str, last: tuple[str, str], version: int) -> int:
     """Return how many objects of the snapshot come behind a key."""
-    scope = _Scope(resource.key, namespace, None)
-    where, values = scope.where(last)
+    where, values = _Scope(resource.key, namespace, None).where(last)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM kube_object WHERE {where}", values)  # noqa: S608  # values are parameters
-        count = int(cursor.fetchone()[0])
-    then = _overlay(scope, last, version)
-    return count + _difference(resource, then)
-
-
-def _difference(resource: Resource, then: dict[tuple[str, str], str | None]) -> int:
-    """Return by how much a snapshot had more objects than there are now, among those that changed."""
-    difference = 0
-    for (namespace, name), document in then.items():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT 1 FROM kube_object WHERE resource = %s AND namespace = %s AND name = %s",
-                [resource.key, namespace, name],
-            )
-            exists = cursor.fetchone() is not None
-        difference += (document is not None) - exists
-    return difference
+        # One statement, hence one state: the objects there are now, and the changes that brought that about.
+        cursor.execute(
+            "SELECT o.count, c.namespace, c.name, c.type"  # noqa: S608  # values are parameters
+            f" FROM (SELECT count(*) AS count FROM kube_object WHERE {where}) o LEFT JOIN"
+            f" (SELECT namespace, name, type, version FROM kube_change WHERE {where} AND version > %s) c ON 1 = 1"
+            " ORDER BY c.version",
+            [*values, *values, version],
+        )
+        rows = cursor.fetchall()
+    existed: dict[tuple[str, str], bool] = {}
+    exists: dict[tuple[str, str], bool] = {}
+    for _, *place, type_ in rows:
+        if type_ is not None:
+            existed.setdefault((place[0], place[1]), type_ != Change.ADDED)
+            exists[place[0], place[1]] = type_ != Change.DELETED
+    return int(rows[0][0]) + sum(existed.values()) - sum(exists.values())
 
 
 def _size(page: Page) -> int:
@@ -371,7 +386,7 @@ def _at(page: Page, version: int) -> Page:
     if version == page.version:
         return page
     last = read_token(page.continue_).start if page.continue_ else None
-    again = Page(page.documents, version, token(version, last) if last else "", page.remaining)
+    again = Page(page.documents, version, token(version, last, page.remaining) if last else "", page.remaining)
     again.__dict__["items"] = page.items
     return again
 

@@ -125,16 +125,16 @@ class Watch:
 
     def _initial(self) -> Iterator[bytes]:
         """Yield what exists as ADDED; the watch goes on from the version of that state."""
-        token, snapshot = None, None
+        options, snapshot = ListOptions(pagination.BATCH), 0
         while True:
-            options = ListOptions(pagination.BATCH, token, snapshot)
             page = pagination.page(self.resource, self.namespace, self.selected, options)
             for document in page.documents:
                 yield self._render(Change.ADDED, document)
             snapshot = page.version
             if not page.continue_:
                 break
-            token = read_token(page.continue_).start
+            token = read_token(page.continue_)
+            options = ListOptions(pagination.BATCH, token.start, snapshot, token.rest)
         self._seen = snapshot
         if self.options.ends_initial:
             yield self._bookmark(snapshot, {INITIAL_EVENTS_END: "true"})
