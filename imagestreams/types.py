@@ -77,7 +77,7 @@ class DockerImage(msgspec.Struct, rename="pascal", omit_defaults=True, kw_only=T
     size: int = 0
 
 
-class ImageLayer(KubeStruct):
+class ImageLayer(KubeStruct, gc=False):
     """One layer of an image; `size` is in bytes."""
 
     name: str = always("")
@@ -271,7 +271,7 @@ class ImageStreamImage(KubeObject):
     image: Image = msgspec.field(default_factory=lambda: Image())
 
 
-class ImageLayerData(KubeStruct):
+class ImageLayerData(KubeStruct, gc=False):
     """What is known of one blob; `size` is in bytes, null when unknown."""
 
     size: int | None = always(None)

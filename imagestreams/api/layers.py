@@ -8,7 +8,6 @@ from django.db import connection
 from imagestreams.types import (
     GROUP,
     ImageBlobReferences,
-    ImageLayer,
     ImageLayerData,
     ImageManifest,
     ImageStream,
@@ -32,11 +31,17 @@ class _Identity(msgspec.Struct, rename="pascal"):
     id: str = ""
 
 
+class _Layer(msgspec.Struct, rename="camel", gc=False):
+    name: str = ""
+    size: int = 0
+    media_type: str = ""
+
+
 class _Blobs(KubeStruct):
-    """The part of an image that tells its blobs."""
+    """The part of an image that tells its blobs; the rest of the document is not looked at."""
 
     docker_image_metadata: _Identity = msgspec.field(default_factory=_Identity)
-    docker_image_layers: list[ImageLayer] | None = None
+    docker_image_layers: list[_Layer] | None = None
     docker_image_manifest_media_type: str = ""
     docker_image_manifests: list[ImageManifest] | None = None
 
@@ -78,7 +83,8 @@ def _add(view: ImageStreamLayers, digest: str, image: _Blobs | None) -> dict[str
     if image.docker_image_layers:
         references.layers = [layer.name for layer in image.docker_image_layers]
         for layer in image.docker_image_layers:
-            view.blobs.setdefault(layer.name, ImageLayerData(size=layer.size, media_type=layer.media_type))
+            if layer.name not in view.blobs:
+                view.blobs[layer.name] = ImageLayerData(size=layer.size, media_type=layer.media_type)
     config = image.docker_image_metadata.id
     if config and media_type in CONFIGS and image.docker_image_manifest_media_type:
         references.config = config

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import mean
 
-from tests.bench import fanout, importing, load, memory, seed
+from tests.bench import fanout, importing, layers, load, memory, pages, seed
 from tests.bench.calibrated import calibration
 from tests.bench.report import Line, table
 from tests.postgres import Postgres, binaries
@@ -20,7 +20,7 @@ from tests.requirements import found
 from tests.server import Server
 
 ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "warning", "WEB_WORKERS": "2"}
-PARTS = ("memory", "get", "list", "create", "import", "watch")
+PARTS = ("memory", "get", "list", "create", "import", "watch", "layers", "pages")
 
 TURNS = 3
 MANY = 1000
@@ -31,6 +31,8 @@ LIST_RATIO = 0.18
 IMPORT_SECONDS = 2.0
 WATCH_MILLISECONDS = 200.0
 MEMORY_MB = 400.0
+LAYERS_MILLISECONDS = 300.0
+PAGES_RATIO = 2.0
 REST_SECONDS = 15
 
 
@@ -89,6 +91,21 @@ class Bench:
             yield self.rate(f"create beside {MANY} watchers", CREATED, script=load.CREATE)
         yield self.rate("create after they left", CREATED, script=load.CREATE)
 
+    def layers(self) -> Iterator[Line]:
+        """Tell the layers of a stream of thousands of images."""
+        for shared in (0, 3 * layers.LAYERS // 4):
+            name = f"layers of {layers.IMAGES} images, {shared} of {layers.LAYERS} shared"
+            yield Line(name, layers.milliseconds(self.server, shared=shared), "ms", most=LAYERS_MILLISECONDS)
+
+    def pages(self) -> Iterator[Line]:
+        """Read a long list page by page, undisturbed and with writes behind the first page."""
+        pages.fill(self.server)
+        for writes in (0, 200):
+            times = pages.times(self.server, writes=writes)
+            note = " ".join(f"{taken:.1f}" for taken in times)
+            ratio = times[-1] / times[0]
+            yield Line(f"last page by first, {writes} writes between", ratio, "x", most=PAGES_RATIO, note=f"{note} ms")
+
     def memory(self, when: str) -> Iterator[Line]:
         """Add up the memory of every process of the server, once the threads that have no work are gone.
 
@@ -131,6 +148,10 @@ def run(bench: Bench, parts: list[str]) -> Iterator[Line]:
         yield from bench.create()
     if "watch" in parts:
         yield from bench.watch()
+    if "layers" in parts:
+        yield from bench.layers()
+    if "pages" in parts:
+        yield from bench.pages()
     if "memory" in parts and len(parts) > 1:
         yield from bench.memory("at the end")
 

@@ -32,8 +32,7 @@ def seed(server: Server) -> None:
     """Make the namespaces, and in each of them the streams, through the API."""
     with server.client() as client:
         for namespace in NAMESPACES:
-            body = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": namespace}}
-            client.post(f"{server.url}/api/v1/namespaces", json=body).raise_for_status()
+            make_namespace(client, server, namespace)
     sessions = threading.local()
 
     def fill(place: tuple[str, int]) -> None:
@@ -45,6 +44,12 @@ def seed(server: Server) -> None:
     with ThreadPoolExecutor(WORKERS) as pool:
         for _ in pool.map(fill, places):
             pass
+
+
+def make_namespace(client: requests.Session, server: Server, name: str) -> None:
+    """Create a namespace."""
+    body = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
+    client.post(f"{server.url}/api/v1/namespaces", json=body).raise_for_status()
 
 
 def push(client: requests.Session, url: str, namespace: str, number: int) -> None:
