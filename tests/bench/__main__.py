@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import mean
 
-from tests.bench import fanout, importing, layers, load, memory, pages, seed
+from tests.bench import fanout, importing, layers, load, memory, pages, scale, seed
 from tests.bench.calibrated import calibration
 from tests.bench.report import Line, table
 from tests.postgres import Postgres, binaries
@@ -21,6 +21,8 @@ from tests.server import Server
 
 ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "warning", "WEB_WORKERS": "2"}
 PARTS = ("memory", "get", "list", "create", "import", "watch", "layers", "pages")
+ALSO = ("scale",)
+"""Parts that run only when they are named, for they take minutes."""
 
 TURNS = 3
 MANY = 1000
@@ -33,6 +35,8 @@ WATCH_MILLISECONDS = 200.0
 MEMORY_MB = 400.0
 LAYERS_MILLISECONDS = 300.0
 PAGES_RATIO = 2.0
+SCALE_RATIO = 1.2
+SCALE_MEMORY_MB = 40.0
 REST_SECONDS = 15
 
 
@@ -106,6 +110,29 @@ class Bench:
             ratio = times[-1] / times[0]
             yield Line(f"last page by first, {writes} writes between", ratio, "x", most=PAGES_RATIO, note=f"{note} ms")
 
+    def scale(self) -> Iterator[Line]:
+        """Read from a small store and from a large one."""
+        reads = [(read, scale.one) for read in scale.READ_ONE] + [(read, scale.many) for read in scale.READ_MANY]
+        small = {read.name: measure(self.server, read) for read, measure in reads}
+        watched, imported = scale.watch_start(self.server), scale.import_one(self.server)
+        time.sleep(REST_SECONDS)
+        held = scale.memory_of(self.server)
+        scale.fill(self.server)
+        say("the store is large now")
+        for read, measure in reads:
+            taken, was = measure(self.server, read), small[read.name]
+            note = f"{was:.2f} ms in the small store, {taken / was:.2f} of that"
+            most = read.most if measure is scale.many else was * SCALE_RATIO
+            yield Line(read.name, taken, "ms", most=most, note=note)
+        yield Line(scale.TAGS_OF_ONE.name, scale.many(self.server, scale.TAGS_OF_ONE), "ms")
+        yield Line("watch start", scale.watch_start(self.server), "ms", note=f"{watched:.2f} ms in the small store")
+        yield Line("import of a tag", scale.import_one(self.server), "ms", note=f"{imported:.0f} ms in the small store")
+        (_, deleted), (_, slowest) = scale.delete_namespace(self.server)
+        yield Line("deletion of a namespace of 2000 streams", deleted, "s", note=f"a GET meanwhile: {slowest:.0f} ms")
+        time.sleep(REST_SECONDS)
+        grown = scale.memory_of(self.server).pss - held.pss
+        yield Line("memory that the large store adds (PSS)", grown, "MB", most=SCALE_MEMORY_MB)
+
     def memory(self, when: str) -> Iterator[Line]:
         """Add up the memory of every process of the server, once the threads that have no work are gone.
 
@@ -152,6 +179,8 @@ def run(bench: Bench, parts: list[str]) -> Iterator[Line]:
         yield from bench.layers()
     if "pages" in parts:
         yield from bench.pages()
+    if "scale" in parts:
+        yield from bench.scale()
     if "memory" in parts and len(parts) > 1:
         yield from bench.memory("at the end")
 
@@ -186,10 +215,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--seconds", type=int, default=3, help=f"how long each of {TURNS} turns lasts")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], help="PostgreSQL where it is installed")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; all if none")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"some of {', '.join([*PARTS, *ALSO])}; if none, all but {', '.join(ALSO)}",
+    )
     options = parser.parse_args()
     options.parts = options.parts or list(PARTS)
-    unknown = set(options.parts) - set(PARTS)
+    unknown = set(options.parts) - {*PARTS, *ALSO}
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     options.database = options.database or ("postgresql" if binaries() else "sqlite")

@@ -53,7 +53,6 @@ class Bulk:
         self._copy("kube_object", OBJECT, (_row(IMAGES, image, next(versions)) for image in given))
         self._copy("kube_object", OBJECT, [_row(STREAMS, stream, next(versions)) for stream in streams])
         self._copy("imagestreams_tag_event", EVENT, (event for stream in streams for event in _events(stream)))
-        self._settle()
 
     def image(self, name: str, *, layers: int, shared: int = 0) -> dict[str, Any]:
         """Return an image of layers of its own but for the first ones, which it shares."""
@@ -111,7 +110,7 @@ class Bulk:
         with closing(sqlite3.connect(self._file, timeout=60)) as database, database:
             database.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Do what PostgreSQL would do by itself a minute later."""
         if self._url:
             with psycopg.connect(self._url, autocommit=True) as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 from tests.bench import seed
@@ -12,25 +13,26 @@ from tests.processes import answers, free_port
 from tests.server import Server
 
 TAGS = 50
-REPOSITORY = "bench/fifty"
+REPOSITORY = "bench/imported"
 
 
-def import_tags(server: Server) -> float:
-    """Return the seconds that one ImageStreamImport of fifty tags takes, none of which the server has seen."""
+def import_tags(server: Server, *, tags: int = TAGS) -> float:
+    """Return the seconds that one ImageStreamImport takes, of tags that the server has not seen."""
     with tempfile.TemporaryDirectory(prefix="bench-registry-") as folder:
         port = free_port()
         registry = peers.distribution(Path(folder) / "registry", port, closed=False)
         try:
             registry.wait_ready(lambda: answers(port))
             store = registry_content.Registry(f"http://127.0.0.1:{port}")
-            for number in range(TAGS):
-                registry_content.image(store, REPOSITORY, f"v{number}", seed=f"bench {number}", layers=seed.LAYERS)
-            return timed_import(server, f"127.0.0.1:{port}/{REPOSITORY}")
+            name = f"{REPOSITORY}-{uuid.uuid4().hex[:8]}"
+            for number in range(tags):
+                registry_content.image(store, name, f"v{number}", seed=f"{name} {number}", layers=seed.LAYERS)
+            return timed_import(server, f"127.0.0.1:{port}/{name}", tags=tags)
         finally:
             registry.stop()
 
 
-def timed_import(server: Server, repository: str) -> float:
+def timed_import(server: Server, repository: str, *, tags: int) -> float:
     """Import every tag of a repository once; raises RuntimeError unless all of them came in."""
     body = {
         "kind": "ImageStreamImport",
@@ -52,6 +54,6 @@ def timed_import(server: Server, repository: str) -> float:
     answer.raise_for_status()
     images = answer.json()["status"]["repository"].get("images", [])
     imported = [image for image in images if image["status"].get("status") == "Success"]
-    if len(imported) != TAGS:
-        raise RuntimeError(f"{len(imported)} of {TAGS} tags were imported: {answer.text[:1000]}")
+    if len(imported) != tags:
+        raise RuntimeError(f"{len(imported)} of {tags} tags were imported: {answer.text[:1000]}")
     return seconds

@@ -20,6 +20,7 @@ def milliseconds(server: Server, *, shared: int) -> float:
     images = (bulk.image(digest, layers=LAYERS, shared=shared) for digest in digests)
     histories = {f"v{tag}": digests[tag::TAGS] for tag in range(TAGS)}
     bulk.add(images, [bulk.stream(seed.NAMESPACES[0], name, histories, labels={})])
+    bulk.settle()
     url = f"{server.url}{seed.API}/namespaces/{seed.NAMESPACES[0]}/imagestreams/{name}/layers"
     with server.client() as client:
         found = len(timing.once(client, url)[1].json()["images"])

@@ -26,6 +26,7 @@ def fill(server: Server) -> None:
     bulk.add(
         [], [bulk.stream(NAMESPACE, f"s{number:05d}", {"latest": [image]}, labels={}) for number in range(OBJECTS)]
     )
+    bulk.settle()
 
 
 def times(server: Server, *, writes: int) -> list[float]:
