@@ -28,6 +28,7 @@ TYPES = (f"{KUBE}.meta", f"{KUBE}.errors", "imagestreams.types")
 
 PURE = (
     f"{KUBE}.patch",
+    f"{KUBE}.quantity",
     f"{KUBE}.selectors",
     f"{KUBE}.validation",
     f"{KUBE}.decode",

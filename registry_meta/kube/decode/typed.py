@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from registry_meta.kube import quantity
 from registry_meta.kube.meta import RFC3339, KubeObject, ObjectMeta, parse_time
 
 Reader = Callable[[object, list[str]], object]
@@ -46,6 +47,13 @@ class Mismatch(Exception):
     def __str__(self) -> str:
         where = f"field {self.path}" if self.path else "value"
         return f"json: cannot unmarshal {self.found} into {where} of type {self.wanted}"
+
+
+class _NoQuantity(Mismatch):
+    """A text is none of a quantity; says in which way instead of which type it has."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.wanted}" if self.path else self.wanted
 
 
 def _spoken(value: object) -> str:
@@ -210,6 +218,16 @@ def _bytes(value: object, unknown: list[str]) -> object:
     return base64.b64encode(content).decode()
 
 
+def _quantity(value: object, unknown: list[str]) -> object:
+    """Read a quantity, given as text or number, as its canonical text."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise Mismatch(value, "Quantity")
+    try:
+        return quantity.canonical(str(value).strip())
+    except quantity.InvalidQuantity as error:
+        raise _NoQuantity(value, str(error)) from error
+
+
 def _free(value: object, unknown: list[str]) -> object:
     return value
 
@@ -255,15 +273,21 @@ def _reader(info: inspect.Type) -> Reader:
         value, _ = _bare(info.value_type)
         free = isinstance(value, (inspect.AnyType, inspect.CustomType))
         return _free_map if free else _MapReader(info.value_type)
-    if isinstance(info, inspect.StrType) and info.pattern == RFC3339:
-        return _time
-    if isinstance(info, inspect.StrType) and marks.get("format") == "byte":
-        return _bytes
+    if isinstance(info, inspect.StrType):
+        return _text_reader(info, marks)
     if isinstance(info, inspect.LiteralType):
         return _one_of(frozenset(info.values))
     if type(info) not in SCALARS:
         raise TypeError(f"wire types hold no {type(info).__name__}")
     return SCALARS[type(info)][0]
+
+
+def _text_reader(info: inspect.StrType, marks: dict[str, object]) -> Reader:
+    if info.pattern == RFC3339:
+        return _time
+    if marks.get("quantity"):
+        return _quantity
+    return _bytes if marks.get("format") == "byte" else _text
 
 
 def _is_nullable(info: inspect.Type) -> bool:
@@ -273,7 +297,9 @@ def _is_nullable(info: inspect.Type) -> bool:
 
 
 def _zero(info: inspect.Type) -> object:
-    info, _ = _bare(info)
+    info, marks = _bare(info)
+    if marks.get("quantity"):
+        return "0"
     scalar = SCALARS.get(type(info))
     if scalar:
         return scalar[1]
