@@ -1,16 +1,21 @@
-"""Nothing is made in a namespace that does not exist or is going."""
+"""Nothing is made in a namespace that does not exist, is going or has no room left."""
 
 from __future__ import annotations
 
 import msgspec
 from django.db import connection
 
+from authz import quotas
 from registry_meta.kube import errors
 from registry_meta.kube.meta import GroupResource
 from registry_meta.kube.strategy import Creation
 
 NAMESPACES = GroupResource("", "namespaces")
-NAMESPACE = "SELECT document FROM kube_object WHERE resource = 'namespaces' AND namespace = '' AND name = %s"
+NAMESPACE = (
+    "SELECT document, EXISTS (SELECT 1 FROM kube_object quota WHERE quota.resource = 'resourcequotas'"
+    " AND quota.namespace = place.name)"
+    " FROM kube_object place WHERE resource = 'namespaces' AND namespace = '' AND name = %s"
+)
 
 
 class _Meta(msgspec.Struct, rename="camel"):
@@ -24,15 +29,16 @@ class _Head(msgspec.Struct):
 HEAD = msgspec.json.Decoder(_Head)
 
 
-def namespace_exists(creation: Creation) -> None:
-    """Refuse what is made in a namespace that is missing (404) or terminating (403).
+def admit(creation: Creation) -> None:
+    """Refuse what is made in a namespace that is missing (404), terminating or without room in a quota (403).
 
-    The row of the namespace stays locked against deletion until the object is in, so that whoever empties the
-    namespace finds all of it.
+    The same statement tells whether there are quotas, so namespaces without any cost nothing more. The row of the
+    namespace stays locked against deletion until the object is in, so that whoever empties the namespace finds all of
+    it.
     """
     if not creation.resource.namespaced:
         return
-    sql = f"{NAMESPACE} FOR SHARE" if connection.vendor == "postgresql" else NAMESPACE
+    sql = f"{NAMESPACE} FOR SHARE OF place" if connection.vendor == "postgresql" else NAMESPACE
     with connection.cursor() as cursor:
         cursor.execute(sql, [creation.namespace])
         row = cursor.fetchone()
@@ -40,6 +46,8 @@ def namespace_exists(creation: Creation) -> None:
         raise errors.not_found(NAMESPACES, creation.namespace)
     if HEAD.decode(row[0]).metadata.deletion_timestamp:
         raise _terminating(creation)
+    if row[1]:
+        quotas.charge(creation)
 
 
 def _terminating(creation: Creation) -> errors.StatusError:

@@ -8,7 +8,9 @@ from authz import aggregation, rules, selectors
 from authz.api import (
     accessreviews,
     events,
+    limitranges,
     namespaces,
+    resourcequotas,
     rolebindings,
     roles,
     rulesreviews,
@@ -36,6 +38,33 @@ RULE = {
     "verbs": "What may be done; `*` stands for everything.",
 }
 PATHS = {"nonResourceURLs": "Paths that are no resource; a final `*` stands for every ending."}
+
+LIMITS: Mapping[type, Mapping[str, str]] = {
+    limitranges.LimitRangeItem: {
+        "default": "What containers get that set no limit; not used here.",
+        "defaultRequest": "What containers get that request nothing; not used here.",
+        "max": "The most that an object may take, by resource.",
+        "maxLimitRequestRatio": "How many times its request the limit of a container may be; not used here.",
+        "min": "The least that an object must take, by resource; not used here.",
+        "type": "What is limited, such as openshift.io/ImageStream or openshift.io/Image.",
+    },
+    limitranges.LimitRangeSpec: {"limits": "The limits, each of one type of objects."},
+    resourcequotas.ScopedResourceSelectorRequirement: {
+        "operator": "In, NotIn, Exists or DoesNotExist.",
+        "scopeName": "The scope.",
+        "values": "The values of the scope, for In and NotIn.",
+    },
+    resourcequotas.ScopeSelector: {"matchExpressions": "What the scopes must be; all of it counts."},
+    resourcequotas.ResourceQuotaSpec: {
+        "hard": "How much there may be, by resource, such as openshift.io/imagestreams or count/secrets.",
+        "scopeSelector": "The pods that the quota is about; with any, it counts no other objects.",
+        "scopes": "The pods that the quota is about, by name; with any, it counts no other objects.",
+    },
+    resourcequotas.ResourceQuotaStatus: {
+        "hard": "How much there may be, as it is enforced.",
+        "used": "How much there is.",
+    },
+}
 
 CORE: Mapping[type, Mapping[str, str]] = {
     namespaces.NamespaceSpec: {"finalizers": "Who must finish before the namespace goes."},
@@ -170,4 +199,4 @@ REVIEWS: Mapping[type, Mapping[str, str]] = {
     tokenrequests.TokenRequestStatus: {"expirationTimestamp": "When the token ends.", "token": "The token."},
 }
 
-DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**CORE, **POLICY, **REVIEWS}
+DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**CORE, **LIMITS, **POLICY, **REVIEWS}

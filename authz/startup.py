@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authz import tasks
-from authz.admission import namespace_exists
+from authz.admission import admit
 from authz.api.accessreviews import (
     LOCAL_SUBJECT_ACCESS_REVIEWS,
     SELF_SUBJECT_ACCESS_REVIEWS,
@@ -12,7 +12,9 @@ from authz.api.accessreviews import (
 from authz.api.clusterrolebindings import CLUSTER_ROLE_BINDINGS
 from authz.api.clusterroles import CLUSTER_ROLES
 from authz.api.events import EVENTS
+from authz.api.limitranges import LIMIT_RANGES
 from authz.api.namespaces import NAMESPACES
+from authz.api.resourcequotas import RESOURCE_QUOTAS
 from authz.api.rolebindings import ROLE_BINDINGS
 from authz.api.roles import ROLES
 from authz.api.rulesreviews import SELF_SUBJECT_RULES_REVIEWS
@@ -31,6 +33,8 @@ KINDS = (
     SECRETS,
     SERVICE_ACCOUNTS,
     EVENTS,
+    LIMIT_RANGES,
+    RESOURCE_QUOTAS,
     ROLES,
     ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -48,5 +52,6 @@ def register() -> None:
     """Fill the catalog, guard creations, and wake the workers when namespaces change."""
     catalog.register(*KINDS)
     openapi_text.describe(DESCRIPTIONS)
-    ADMISSIONS.append(namespace_exists)
+    ADMISSIONS.append(admit)
     bell.on(NAMESPACES.key, tasks.sweep_namespaces)
+    bell.on(RESOURCE_QUOTAS.key, tasks.sweep_quotas)

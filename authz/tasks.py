@@ -1,4 +1,4 @@
-"""What workers do for namespaces, events, roles and tokens."""
+"""What workers do for namespaces, quotas, events, roles and tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from authz import aggregation, lifecycle, tokens
+from authz import aggregation, lifecycle, quotas, tokens
 from authz.api import events
 from authz.api.clusterroles import CLUSTER_ROLES
 from registry_meta.kube import meta
@@ -17,6 +17,12 @@ from registry_meta.kube import meta
 def sweep_namespaces() -> None:
     """Finish the namespaces that are going, and furnish those that lack something; hinted, and every few seconds."""
     lifecycle.sweep(meta.now())
+
+
+@shared_task
+def sweep_quotas() -> None:
+    """Bring up to date what quotas say is used; hinted, and every few seconds."""
+    quotas.recount.sweep(meta.now())
 
 
 @shared_task

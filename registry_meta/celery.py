@@ -11,6 +11,7 @@ SCHEDULE: dict[str, tuple[str, float]] = {
     "deliveries": ("imagestreams.triggers.tasks.sweep", 2.0),
     "garbage": ("registry_meta.kube.tasks.collect", 2.0),
     "namespaces": ("authz.tasks.sweep_namespaces", 5.0),
+    "quotas": ("authz.tasks.sweep_quotas", 2.0),
     "events": ("authz.tasks.sweep_events", 60.0),
     "roles": ("authz.tasks.settle_roles", 60.0),
     "tokens": ("authz.tasks.sweep_tokens", 3600.0),

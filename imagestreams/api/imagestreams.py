@@ -161,6 +161,7 @@ IMAGE_STREAMS = Resource(
     type=ImageStream,
     storage=ObjectStorage(REGULAR),
     short_names=("is",),
+    quota_names=("openshift.io/imagestreams",),
     categories=("all",),
     columns=(
         NAME,

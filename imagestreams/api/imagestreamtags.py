@@ -121,7 +121,7 @@ class ImageStreamTagStorage:
                 tags.set_tag(stream, obj.tag)
             return stream
 
-        stream = write_stream(stream_name, change, context=context)
+        stream = write_stream(stream_name, change, asked=name, context=context)
         return _written(stream, tag, context=context)
 
     def update(self, name: str, edit: Edit, *, context: Context, replaces: bool) -> tuple[ImageStreamTag, bool]:
@@ -151,7 +151,7 @@ class ImageStreamTagStorage:
             tags.set_tag(stream, wished)
             return stream
 
-        stream = write_stream(stream_name, change, context=context)
+        stream = write_stream(stream_name, change, asked=name, context=context)
         return _written(stream, tag, context=context), not existed[-1]
 
     def delete(self, name: str, options: DeleteOptions, *, context: Context) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class ImageTagStorage:
                 tags.set_tag(stream, obj.spec)
             return stream
 
-        return _with_image(write_stream(stream_name, change, context=context), tag)
+        return _with_image(write_stream(stream_name, change, asked=name, context=context), tag)
 
     def update(self, name: str, edit: Edit, *, context: Context, replaces: bool) -> tuple[ImageTag, bool]:
         """Replace the wish for a tag, or with a null spec drop it; created is true when there was no wish before."""
@@ -100,7 +100,7 @@ class ImageTagStorage:
                 tags.set_tag(stream, new.spec)
             return stream
 
-        stream = write_stream(stream_name, change, context=context)
+        stream = write_stream(stream_name, change, asked=name, context=context)
         return _with_image(stream, tag), not existed[-1]
 
     def delete(self, name: str, options: DeleteOptions, *, context: Context) -> dict[str, Any]:

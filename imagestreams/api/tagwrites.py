@@ -54,11 +54,14 @@ def read_stream(name: str, *, context: Context) -> ImageStream:
     return stream
 
 
-def write_stream(name: str, change: Change, *, context: Context) -> ImageStream:
-    """Change a stream, or make it; somebody who makes it at the same moment leads to another try."""
+def write_stream(name: str, change: Change, *, asked: str, context: Context) -> ImageStream:
+    """Change a stream, or make it; somebody who makes it at the same moment leads to another try.
+
+    `asked` is the name of the tag that the request is about.
+    """
     here = Context(
         context.actor, IMAGE_STREAMS, context.now, namespace=context.namespace, dry_run=context.dry_run,
-        field_manager=context.field_manager, reason=context.reason, word=context.asked,
+        field_manager=context.field_manager, reason=context.reason, word=context.asked, word_name=asked,
     )  # fmt: skip
     for _ in range(ATTEMPTS):
         try:
@@ -117,7 +120,7 @@ def remove_tag(name: str, options: DeleteOptions, form: str, *, context: Context
             raise errors.not_found(context.asked, name)
         return stream
 
-    write_stream(stream_name, change, context=context)
+    write_stream(stream_name, change, asked=name, context=context)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from django.conf import settings
@@ -35,6 +35,7 @@ from registry_meta.kube.errors import StatusError
 from registry_meta.kube.meta import GroupResource, ObjectMeta, new_uid, timestamp
 from registry_meta.kube.request import Context
 from registry_meta.kube.store import Preconditions
+from registry_meta.kube.strategy import ADMISSIONS, Creation
 
 WORD = GroupResource(GROUP, "imagestreamimports")
 STREAM_WORD = GroupResource(GROUP, "imagestream")
@@ -67,12 +68,15 @@ class Outcome:
 def execute(request: ImageStreamImport, *, context: Context) -> ImageStreamImport:
     """Do an import and return it with its status; `context` is that of the namespace.
 
-    Raises 404 or 409 when the request names a version that the stream does not have, before anything is fetched, and
-    409 when the stream changed meanwhile; what went wrong with single images is in the status.
+    Raises 404 or 409 when the request names a version that the stream does not have and 403 when there is no room for
+    another stream, before anything is fetched; 409 when the stream changed meanwhile. What went wrong with single
+    images is in the status.
     """
     meta = request.metadata
     stream = _stream(meta.name, context=context)
     _check_version(meta, stream)
+    if stream is None and request.spec.import_:
+        _check_room(meta.name, context=context)
     # The secrets are read with the server's own rights: whoever may import may use them, not see them.
     keyring = credentials.keyring(pull_secrets(context.namespace), fallback=settings.ENVIRONMENT.pull_secret)
     fetcher = Fetcher(upstream_client(), keyring, now=context.now)
@@ -106,6 +110,13 @@ def _check_version(meta: ObjectMeta, stream: ImageStream | None) -> None:
     if wanted != current:
         why = f'the image stream was updated from "{wanted}" to "{current}"'
         raise errors.conflict(STREAM_WORD, meta.name, why)
+
+
+def _check_room(name: str, *, context: Context) -> None:
+    """Refuse an import into a new stream that could not be made; the place is taken when it is."""
+    creation = Creation(IMAGE_STREAMS, context.namespace, name, context.now, WORD, dry_run=True)
+    for admission in ADMISSIONS:
+        admission(creation)
 
 
 # --- fetching
@@ -291,6 +302,6 @@ def _recorded(request: ImageStreamImport, status: ImageStreamImportStatus, *, co
         stored = store.update(IMAGE_STREAMS, name, edit, context=context, strategy=INTERNAL, preconditions=bound)
     else:
         stream = edit(record.new_stream(name, context.namespace, now=context.now))
-        stored = store.create(IMAGE_STREAMS, stream, context=context, strategy=INTERNAL)
+        stored = store.create(IMAGE_STREAMS, stream, context=replace(context, word=WORD), strategy=INTERNAL)
     written: ImageStream = stored.object()
     return written

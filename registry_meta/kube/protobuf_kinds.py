@@ -43,7 +43,8 @@ firstTimestamp=6:Time lastTimestamp=7:Time count=8:int32 type=9 eventTime=10:Mic
 related=13:ObjectReference reportingComponent=14 reportingInstance=15
 EventSource: component=1 host=2
 EventSeries: count=1:int32 lastObservedTime=2:MicroTime
-ResourceQuota: metadata=1:ObjectMeta spec=2:ResourceQuotaSpec
+ResourceQuota: metadata=1:ObjectMeta spec=2:ResourceQuotaSpec status=3:ResourceQuotaStatus
+ResourceQuotaStatus: hard=1:Quantity{} used=2:Quantity{}
 ResourceQuotaSpec: hard=1:Quantity{} scopes=2:[] scopeSelector=3:ScopeSelector
 ScopeSelector: matchExpressions=1:ScopeRequirement[]
 ScopeRequirement: scopeName=1 operator=2 values=3:[]

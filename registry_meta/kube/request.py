@@ -137,7 +137,8 @@ def decoded(path: str) -> str:
 class Context:
     """Everything a storage needs to know of the request it serves; workers make their own.
 
-    `word` is the resource that errors name: that of the HTTP request, whichever object is missing. `warnings` are
+    `word` is the resource that errors name: that of the HTTP request, whichever object is missing; `word_name` is the
+    name there of what is written, where that is not the name of the object. `warnings` are
     sent back as Warning headers. `made` is the name of the object that a create has made. `operation` is
     `Apply` when the object to write comes with its managers.
     """
@@ -154,6 +155,7 @@ class Context:
     query: QueryDict = field(default_factory=QueryDict)
     warnings: list[str] = field(default_factory=list)
     word: GroupResource | None = None
+    word_name: str = ""
     made: str = ""
 
     @property

@@ -145,7 +145,8 @@ class Resource:
     `storage` serves the verbs whose methods it has: `get`, `list`, `watch`, `create`, `update`, `delete`,
     `delete_collection`. `fields` are the field selectors beyond metadata.name and metadata.namespace: key → reader of
     the plain JSON object. `marks` names the counters that move whenever such an object is written.
-    `sealed` kinds lie in the database encrypted.
+    `sealed` kinds lie in the database encrypted. `quota_names` are what quotas call their number beside
+    `count/PLURAL.GROUP`.
     """
 
     group: str
@@ -165,6 +166,7 @@ class Resource:
     marks: tuple[str, ...] = ()
     collection_requests: bool = True
     sealed: bool = False
+    quota_names: tuple[str, ...] = ()
 
     @cached_property
     def api_version(self) -> str:

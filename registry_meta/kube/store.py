@@ -162,8 +162,11 @@ def _create(resource: Resource, obj: KubeObject, *, context: Context, strategy: 
 
 def _insert(resource: Resource, obj: KubeObject, *, context: Context, strategy: Strategy[Any]) -> Stored:
     meta = obj.metadata
+    creation = Creation(
+        resource, meta.namespace, meta.name, context.now, context.asked, context.word_name, context.dry_run
+    )
     for admission in ADMISSIONS:
-        admission(Creation(resource, meta.namespace, meta.name, context.now))
+        admission(creation)
     existing = find(resource, meta.namespace, meta.name)
     if existing is not None:
         raise _taken(existing, context=context)

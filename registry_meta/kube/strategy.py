@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from registry_meta.kube.errors import FieldError
-from registry_meta.kube.meta import KubeObject
+from registry_meta.kube.errors import FieldError, StatusError, forbidden
+from registry_meta.kube.meta import GroupResource, KubeObject
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.validation import NameRule, dns_subdomain
@@ -65,16 +65,27 @@ class Strategy(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """What is about to be created, for those who may refuse it."""
+    """What is about to be created, for those who may refuse it.
+
+    `word` and `word_name` are what a refusal names, where the request was about something else than the object.
+    `dry_run` says that nothing comes of it.
+    """
 
     resource: Resource
     namespace: str
     name: str
     now: datetime
+    word: GroupResource | None = None
+    word_name: str = ""
+    dry_run: bool = False
+
+    def refused(self, why: str) -> StatusError:
+        """Return 403 in the words of the request."""
+        return forbidden(self.word or self.resource.group_resource, self.word_name or self.name, why)
 
 
 class Admission(Protocol):
-    """Refuses a creation by raising StatusError; runs in the transaction of the write."""
+    """Refuses a creation by raising StatusError, or writes what goes with it, in the transaction of the write."""
 
     def __call__(self, creation: Creation, /) -> None:
         """Look at a creation."""

@@ -32,6 +32,7 @@ PURE = (
     f"{KUBE}.selectors",
     f"{KUBE}.validation",
     f"{KUBE}.decode",
+    "authz.resourcenames",
     "authz.rules",
     "imagestreams.reference",
     "imagestreams.tags",

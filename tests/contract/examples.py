@@ -64,12 +64,24 @@ def trigger(namespace: str) -> Document:
     return {"spec": {"from": tag, "webhook": {"url": "https://consumer.example.com/"}, "paused": True}}
 
 
+def limit_range(namespace: str) -> Document:
+    """Return a limit that nothing reaches."""
+    return {"spec": {"limits": [{"type": "openshift.io/Image", "max": {"storage": "1Ti"}}]}}
+
+
+def quota(namespace: str) -> Document:
+    """Return a quota of what is not counted here, so that its status stays as it is."""
+    return {"spec": {"hard": {"pods": "4", "requests.storage": "10Gi"}}}
+
+
 EXAMPLES: dict[str, Example] = {
     "namespaces": Example(finishes_elsewhere=True),
     "secrets": Example(lambda namespace: {"type": "Opaque", "data": {"key": "dmFsdWU="}}),
     "configmaps": Example(lambda namespace: {"data": {"key": "value"}}),
     "serviceaccounts": Example(),
     "events": Example(event),
+    "limitranges": Example(limit_range),
+    "resourcequotas": Example(quota),
     f"roles.{RBAC}": Example(rules),
     f"rolebindings.{RBAC}": Example(binding),
     f"clusterroles.{RBAC}": Example(rules, everyone_reads=True),
