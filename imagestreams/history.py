@@ -106,6 +106,14 @@ def _points(event: TagEvent) -> tuple[str, str, int]:
     return event.image, event.docker_image_reference, event.generation
 
 
+def set_condition(stream: ImageStream, name: str, condition: TagEventCondition) -> None:
+    """Note what is the matter with a tag, unless it says so already but for the time."""
+    history = open_history(stream, name)
+    known = [msgspec.structs.replace(each, last_transition_time="") for each in history.conditions or []]
+    if known != [msgspec.structs.replace(condition, last_transition_time="")]:
+        history.conditions = [msgspec.structs.replace(condition)]
+
+
 def clear_conditions(stream: ImageStream, name: str) -> bool:
     """Forget what was the matter with a tag; return whether anything was."""
     history = history_of(stream, name)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from imagestreams import holds, manifests, tags, validation
+from authz.api import limitranges
+from authz.api.limitranges import LimitRange
+from imagestreams import holds, limits, manifests, tags, validation
 from imagestreams.api import images
-from imagestreams.api.imagestreams import IMAGE_STREAMS, STATUS
+from imagestreams.api.imagestreams import IMAGE_STREAMS, ImageStreamStatusStrategy
 from imagestreams.api.tagwrites import read_stream
+from imagestreams.formats import ManifestError
 from imagestreams.hosts import registry_hosts
 from imagestreams.types import GROUP, VERSION, Image, ImageStream, ImageStreamMapping, TagEvent
 from registry_meta.kube import errors, store
@@ -30,10 +34,14 @@ class ImageStreamMappingStorage:
     def create(self, obj: ImageStreamMapping, *, context: Context) -> dict[str, Any]:
         """Put an image behind a tag of an existing stream.
 
-        Raises 404 in the words of this kind when the stream is missing, on which registries rely to create it.
+        Raises 404 in the words of this kind when the stream is missing, on which registries rely to create it, and 403
+        when the image is larger than the namespace allows.
         """
+        creation = Creation(MAPPINGS, context.namespace, obj.metadata.name, context.now)
         for admission in ADMISSIONS:
-            admission(Creation(MAPPINGS, context.namespace, obj.metadata.name, context.now))
+            admission(creation)
+        ranges = limitranges.in_namespace(context.namespace)
+        _check_size(obj.image, ranges, creation=creation)
         _prepare(obj, context=context)
         problems = machinery.object_meta(obj.metadata, namespaced=True, name_rule=machinery.path_segment)
         unnamed = _image_metadata(obj.image)
@@ -45,10 +53,12 @@ class ImageStreamMappingStorage:
             raise errors.invalid(MAPPINGS.group_kind, obj.metadata.name, [holds.refusal("tag", hold)])
         sent = copy.deepcopy(obj.image)
         existed = not _store_image(obj.image, context=context)
-        self._move(obj, sent, existed=existed, context=context)
+        self._move(obj, sent, existed=existed, ranges=ranges, context=context)
         return CREATED
 
-    def _move(self, obj: ImageStreamMapping, sent: Image, *, existed: bool, context: Context) -> None:
+    def _move(
+        self, obj: ImageStreamMapping, sent: Image, *, existed: bool, ranges: Sequence[LimitRange], context: Context
+    ) -> None:
         name, tag = obj.metadata.name, obj.tag
         managed = existed and (sent.metadata.annotations or {}).get(MANAGED) == "true"
 
@@ -67,7 +77,22 @@ class ImageStreamMappingStorage:
                 tags.track(stream, tag, event, now=context.now)
             return stream
 
-        store.update(IMAGE_STREAMS, name, change, context=_within(IMAGE_STREAMS, context), strategy=STATUS)
+        strategy = ImageStreamStatusStrategy(ranges)
+        store.update(IMAGE_STREAMS, name, change, context=_within(IMAGE_STREAMS, context), strategy=strategy)
+
+
+def _check_size(image: Image, ranges: Sequence[LimitRange], *, creation: Creation) -> None:
+    """Refuse an image that is too large, or whose size cannot be told where it matters."""
+    allowed = limitranges.largest_allowed(ranges, limits.IMAGE)
+    if limits.STORAGE not in allowed:
+        return
+    try:
+        size = manifests.fill_metadata(image, now=creation.now).docker_image_metadata.size
+    except ManifestError as error:
+        raise creation.refused(str(error)) from error
+    why = limits.image_excess(size, allowed)
+    if why:
+        raise creation.refused(why)
 
 
 def _prepare(obj: ImageStreamMapping, *, context: Context) -> None:

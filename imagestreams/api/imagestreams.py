@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 
-from imagestreams import access, holds, ledger, rows, tags, validation
+from authz.api import limitranges
+from authz.api.limitranges import LimitRange
+from imagestreams import access, holds, ledger, limits, rows, tags, validation
 from imagestreams.api.layers import LayersStorage
 from imagestreams.api.secrets import SecretsStorage
 from imagestreams.hosts import registry_hosts
@@ -55,16 +57,20 @@ class ImageStreamStrategy(Strategy[ImageStream]):
         tags.decorate(new, registry_hosts())
 
     def validate(self, obj: ImageStream, *, context: Context) -> list[FieldError]:
-        """Run the tag engine and hold the stream to the rules of the API."""
-        return apply_tags(obj, None, context=context) + validation.image_stream(obj)
+        """Run the tag engine and hold the stream to the limits of its namespace and the rules of the API."""
+        return self._engine(obj, None, context=context) + validation.image_stream(obj)
 
     def validate_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> list[FieldError]:
-        """Run the tag engine on what changed and hold the stream to the rules of the API."""
+        """Run the tag engine on what changed; hold the stream to its limits and to the rules of the API."""
         # Clients are told of labels and annotations once by the machinery, and once more by the kind.
         repeated = metadata.attributes(new.metadata) + metadata.attributes(new.metadata)
-        problems = repeated + apply_tags(new, old, context=context, given=self.given)
-        problems += validation.image_stream(new)
+        problems = repeated + self._engine(new, old, context=context) + validation.image_stream(new)
         return problems + holds.violations(new, old, now=context.now)
+
+    def _engine(self, new: ImageStream, old: ImageStream | None, *, context: Context) -> list[FieldError]:
+        problems = apply_tags(new, old, context=context, given=self.given)
+        why = "" if problems else _excess(new, old)
+        return [errors.internal_field("[]", limits.refusal(new, why))] if why else problems
 
     def recorded(self, new: ImageStream | None, old: ImageStream | None, *, version: int, context: Context) -> None:
         """Write the moved tags to the ledger."""
@@ -90,13 +96,30 @@ class ImageStreamStatusStrategy(ImageStreamStrategy):
 
     untracked = ("spec",)
 
+    def __init__(self, ranges: Sequence[LimitRange] | None = None) -> None:
+        """Hold streams to limit ranges that were read already, or to those of their namespace."""
+        self._ranges = ranges
+
     def prepare_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> None:
         """Put the spec back and give new events their generation."""
         tags.prepare_status_update(new, old)
 
     def validate_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> list[FieldError]:
-        """Hold what is new in the history to the rules of the API."""
-        return validation.image_stream_status(new, old) + holds.violations(new, old, now=context.now)
+        """Hold what is new in the history to the limits of the namespace and the rules of the API."""
+        why = _excess(new, old, self._ranges)
+        refused = [errors.field_forbidden("imageStream", limits.refusal(new, why))] if why else []
+        refused += validation.image_stream_status(new, old)
+        return refused + holds.violations(new, old, now=context.now)
+
+
+def _excess(new: ImageStream, old: ImageStream | None, ranges: Sequence[LimitRange] | None = None) -> str:
+    """Return which limits a change breaks; one that adds nothing breaks none, and is not looked up."""
+    taken = limits.usage(new)
+    if not taken.adds_to(limits.usage(old) if old is not None else limits.Usage()):
+        return ""
+    if ranges is None:
+        ranges = limitranges.in_namespace(new.metadata.namespace)
+    return limits.excess(taken, limitranges.largest_allowed(ranges, limits.STREAM))
 
 
 def apply_tags(

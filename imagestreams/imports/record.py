@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from imagestreams import holds, tags
-from imagestreams.conditions import is_failure
+from imagestreams.conditions import Status, import_failure, is_failure
 from imagestreams.imports.plan import CHECKED
 from imagestreams.types import (
     ImageImportSpec,
@@ -43,6 +43,19 @@ def apply(stream: ImageStream, request: ImageStreamImport, status: ImageStreamIm
     annotations = stream.metadata.annotations or {}
     if msgspec.json.encode(stream) != before or not annotations.get(CHECKED):
         stream.metadata.annotations = {**annotations, CHECKED: timestamp(now)}
+
+
+def refuse(stream: ImageStream, wished: ImageStream, status: Status, *, now: datetime) -> None:
+    """Note in a stream, at each tag that an import would have moved or begun, why nothing of it was written.
+
+    `wished` is what the stream would have become.
+    """
+    condition = import_failure(status, generation=tags.next_generation(stream), now=now)
+    for history in wished.status.tags or []:
+        before, after = tags.latest(stream, history.tag), tags.latest(wished, history.tag)
+        moved = after is not None and (before is None or before.image != after.image)
+        if moved or tags.history_of(stream, history.tag) is None:
+            tags.set_condition(stream, history.tag, condition)
 
 
 def _of_repository(spec: RepositoryImportSpec, tag: str) -> ImageImportSpec:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from imagestreams import conditions, credentials, metrics
+from imagestreams import conditions, credentials, limits, metrics
 from imagestreams.api.images import IMAGES, STORAGE
 from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
 from imagestreams.api.secrets import pull_secrets
@@ -69,8 +69,8 @@ def execute(request: ImageStreamImport, *, context: Context) -> ImageStreamImpor
     """Do an import and return it with its status; `context` is that of the namespace.
 
     Raises 404 or 409 when the request names a version that the stream does not have and 403 when there is no room for
-    another stream, before anything is fetched; 409 when the stream changed meanwhile. What went wrong with single
-    images is in the status.
+    another stream, before anything is fetched; 409 when the stream changed meanwhile, and 422 when it would be over its
+    limits. What went wrong with single images is in the status.
     """
     meta = request.metadata
     stream = _stream(meta.name, context=context)
@@ -284,10 +284,27 @@ def _write_stream(request: ImageStreamImport, status: ImageStreamImportStatus, *
         try:
             return _recorded(request, status, context=within)
         except StatusError as error:
+            if limits.is_refusal(error.message):
+                _note_refusal(request, status, error, context=within)
             # Somebody made or deleted the stream between the look and the write.
             if error.reason not in ("AlreadyExists", "NotFound") or attempt == ATTEMPTS - 1:
                 raise
     raise AssertionError("the loop returns or raises")
+
+
+def _note_refusal(
+    request: ImageStreamImport, status: ImageStreamImportStatus, error: StatusError, *, context: Context
+) -> None:
+    """Say at the tags of a stream that is there why the import was refused as a whole."""
+
+    def edit(stream: ImageStream) -> ImageStream:
+        wished = copy.deepcopy(stream)
+        record.apply(wished, request, status, now=context.now)
+        record.refuse(stream, wished, conditions.of_error(error), now=context.now)
+        return stream
+
+    if store.find(IMAGE_STREAMS, context.namespace, request.metadata.name) is not None:
+        store.update(IMAGE_STREAMS, request.metadata.name, edit, context=context, strategy=INTERNAL)
 
 
 def _recorded(request: ImageStreamImport, status: ImageStreamImportStatus, *, context: Context) -> ImageStream:

@@ -45,6 +45,7 @@ PURE = (
     "imagestreams.rollbacks",
     "imagestreams.spans",
     "imagestreams.formats",
+    "imagestreams.limits",
     "imagestreams.credentials",
     "imagestreams.imports.record",
     "imagestreams.conditions",
