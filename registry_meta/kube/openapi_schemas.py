@@ -25,6 +25,11 @@ LIST_META, PATCH, STATUS, DELETE_OPTIONS = (
     f"{META}.{name}" for name in ("ListMeta", "Patch", "Status", "DeleteOptions")
 )
 KIND = "x-kubernetes-group-version-kind"
+QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+QUANTITY_TEXT: Schema = {
+    "description": "A number with a suffix, such as 10, 1k (1000), 10Ki (10240) or 100m (a tenth).",
+    "type": "string",
+}
 
 SHARED_MODULES = {meta.__name__: META, objects.__name__: META}
 SHARED_TYPES: dict[type, str] = {meta.ObjectReference: f"{CORE}.ObjectReference"}
@@ -171,6 +176,9 @@ class Definitions:
 
     def _annotated(self, info: inspect.Metadata, package: str) -> Schema:
         extra = info.extra or {}
+        if "quantity" in extra:
+            self.schemas[QUANTITY] = QUANTITY_TEXT
+            return {"$ref": QUANTITY}
         schema = self._schema(info.type, package) | (info.extra_json_schema or {})
         schema |= {EXTENSIONS[key]: value for key, value in extra.items() if key in EXTENSIONS}
         if "patch_merge_key" in extra:
