@@ -24,9 +24,12 @@ from registry_meta.kube.request import SYSTEM, Context
 from registry_meta.kube.strategy import Creation
 
 REASON = "objects were counted"
-EVERY = "SELECT namespace, document FROM kube_object WHERE resource = 'resourcequotas'"
+EVERY = "SELECT document FROM kube_object WHERE resource = 'resourcequotas'"
 HERE = f"{EVERY} AND namespace = %s ORDER BY name"
-TOUCHED = "SELECT DISTINCT namespace FROM kube_change WHERE version > %s AND version <= %s"
+TOUCHED = (
+    f"{EVERY} AND namespace IN"  # noqa: S608  # constants only
+    " (SELECT namespace FROM kube_change WHERE version > %s AND version <= %s)"
+)
 
 
 def charge(creation: Creation) -> None:
@@ -52,7 +55,7 @@ def _locked(namespace: str) -> list[ResourceQuota]:
     suffix = " FOR UPDATE" if connection.features.has_select_for_update else ""
     with connection.cursor() as cursor:
         cursor.execute(HERE + suffix, [namespace])
-        return [RESOURCE_QUOTAS.decoder.decode(document) for _, document in cursor.fetchall()]
+        return [RESOURCE_QUOTAS.decoder.decode(document) for (document,) in cursor.fetchall()]
 
 
 def _counts(quota: ResourceQuota, names: frozenset[str]) -> bool:
@@ -65,14 +68,9 @@ def _excess(quota: ResourceQuota, names: frozenset[str], present: int) -> str:
     exceeded = [name for name in sorted(names & set(hard)) if Quantity.parse(hard[name]) < Quantity.of(present + 1)]
     if not exceeded:
         return ""
-    requested, used, limited = (
-        ",".join(f"{name}={amount}" for name, amount in amounts)
-        for amounts in (
-            ((name, "1") for name in exceeded),
-            ((name, str(Quantity.of(present))) for name in exceeded),
-            ((name, hard[name]) for name in exceeded),
-        )
-    )
+    requested = ",".join(f"{name}=1" for name in exceeded)
+    used = ",".join(f"{name}={Quantity.of(present)}" for name in exceeded)
+    limited = ",".join(f"{name}={hard[name]}" for name in exceeded)
     return f"exceeded quota: {quota.metadata.name}, requested: {requested}, used: {used}, limited: {limited}"
 
 
@@ -83,12 +81,12 @@ def _set_used(quota: ResourceQuota, names: frozenset[str], number: int, *, now: 
         found.status.used = {**(found.status.used or {}), **dict.fromkeys(names & set(hard), str(Quantity.of(number)))}
         return found
 
-    _write(quota.metadata.namespace, quota.metadata.name, edit, now=now)
+    _write(quota, edit, now=now)
 
 
-def _write(namespace: str, name: str, edit: store.Edit, *, now: datetime) -> None:
-    context = Context(SYSTEM, RESOURCE_QUOTAS, now, namespace=namespace, reason=REASON)
-    store.update(RESOURCE_QUOTAS, name, edit, context=context, strategy=STATUS)
+def _write(quota: ResourceQuota, edit: store.Edit, *, now: datetime) -> None:
+    context = Context(SYSTEM, RESOURCE_QUOTAS, now, namespace=quota.metadata.namespace, reason=REASON)
+    store.update(RESOURCE_QUOTAS, quota.metadata.name, edit, context=context, strategy=STATUS)
 
 
 class Recount:
@@ -99,17 +97,17 @@ class Recount:
         self._seen = -1
 
     def sweep(self, now: datetime) -> int:
-        """Bring the status of quotas up to date; return how many were behind."""
-        with self._lock:
+        """Bring the status of quotas up to date; return how many were behind. One sweep at a time is enough."""
+        if not self._lock.acquire(blocking=False):
+            return 0
+        try:
             newest = changes.newest()
-            if newest == self._seen:
-                return 0
-            # What was compacted cannot be looked at, and a restored database may have gone back.
-            known = changes.newest("compacted") <= self._seen <= newest
-            touched = _touched(self._seen, newest) if known else None
-            corrected = _recount(touched, now=now)
+            behind = _behind(self._seen, newest) if newest != self._seen else []
+            corrected = sum(_correct(quota, now=now) for quota in behind)
             self._seen = newest
             return corrected
+        finally:
+            self._lock.release()
 
     def forget(self) -> None:
         """Look everywhere at the next sweep."""
@@ -120,29 +118,18 @@ class Recount:
 recount = Recount()
 
 
-def _touched(low: int, high: int) -> set[str]:
+def _behind(seen: int, newest: int) -> list[ResourceQuota]:
+    """Return the quotas whose status is not what there is, of the namespaces that changed after a version."""
+    # What was compacted cannot be looked at, and a restored database may have gone back.
+    is_known = changes.newest("compacted") <= seen <= newest
     with connection.cursor() as cursor:
-        cursor.execute(TOUCHED, [low, high])
-        return {row[0] for row in cursor.fetchall()}
-
-
-def _recount(touched: set[str] | None, *, now: datetime) -> int:
-    """Correct the quotas of some namespaces, or of all."""
-    with connection.cursor() as cursor:
-        cursor.execute(EVERY)
-        rows = cursor.fetchall()
-    quotas = [
-        RESOURCE_QUOTAS.decoder.decode(document)
-        for namespace, document in rows
-        if touched is None or namespace in touched
-    ]
+        if is_known:
+            cursor.execute(TOUCHED, [seen, newest])
+        else:
+            cursor.execute(EVERY)
+        quotas = [RESOURCE_QUOTAS.decoder.decode(document) for (document,) in cursor.fetchall()]
     numbers = _numbers(quotas)
-    corrected = 0
-    for quota in quotas:
-        meta = quota.metadata
-        if measure(quota, numbers[meta.namespace]) != quota.status:
-            corrected += _correct(meta.namespace, meta.name, now=now)
-    return corrected
+    return [quota for quota in quotas if measure(quota, numbers[quota.metadata.namespace]) != quota.status]
 
 
 def _numbers(quotas: Iterable[ResourceQuota]) -> dict[str, dict[str, int]]:
@@ -151,15 +138,15 @@ def _numbers(quotas: Iterable[ResourceQuota]) -> dict[str, dict[str, int]]:
     return usage.counts(sorted(namespaces), sorted(keys))
 
 
-def _correct(namespace: str, name: str, *, now: datetime) -> int:
+def _correct(quota: ResourceQuota, *, now: datetime) -> int:
     """Count under the lock of the quota, so that no creation comes between, and write what was found."""
 
     def edit(found: ResourceQuota) -> ResourceQuota:
-        found.status = measure(found, _numbers([found])[namespace])
+        found.status = measure(found, _numbers([found])[found.metadata.namespace])
         return found
 
     try:
-        _write(namespace, name, edit, now=now)
+        _write(quota, edit, now=now)
     except errors.StatusError as error:
         if error.code != 404:
             raise

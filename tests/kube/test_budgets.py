@@ -71,3 +71,19 @@ def test_a_verb_costs_no_more_than_it_did(verb: str, path: str) -> None:
     statements = [query["sql"] for query in queries.captured_queries if not query["sql"].startswith(TRANSACTIONS)]
     assert status == answer
     assert len(statements) == costs[path == STREAMS], "\n".join(statements)
+
+
+def test_a_quota_costs_those_alone_who_have_one() -> None:
+    bootstrap.begin()
+    api = Api(bootstrap.administrator(""))
+    api.post("/api/v1/namespaces", {"metadata": {"name": "team"}})
+    quota = {"metadata": {"name": "q"}, "spec": {"hard": {"secrets": "9"}}}
+    api.post("/api/v1/namespaces/team/resourcequotas", quota)
+
+    def cost(path: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert api.post(path, {"metadata": {"name": "new"}})[0] == 201
+        return sum(not query["sql"].startswith(TRANSACTIONS) for query in queries.captured_queries)
+
+    # One to lock the quotas; for what they count, one to count and four to write the status.
+    assert (cost(STREAMS), cost(SECRETS)) == (7, 12)
