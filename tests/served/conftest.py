@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,10 @@ from tests.registries import Distribution
 from tests.requirements import found
 from tests.served import KINDS, SCALED
 from tests.served.accidents import Accident, happen
+from tests.served.kubectl import Kubectl
 from tests.server import Server
+
+_namespaces = (f"session-{number}" for number in itertools.count(1))
 
 ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "SCHEDULED_IMPORT_INTERVAL": "1"}
 
@@ -45,6 +50,22 @@ def kind(request: pytest.FixtureRequest, servers: dict[str, Server]) -> str:
 def served(kind: str, servers: dict[str, Server]) -> Server:
     """A server of each kind in turn."""
     return servers[kind]
+
+
+@pytest.fixture(scope="session")
+def kubectl_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home directory that commands share, so that they find the discovery of the one before."""
+    return tmp_path_factory.mktemp("kubectl")
+
+
+@pytest.fixture
+def kubectl(served: Server, kubectl_home: Path) -> Kubectl:
+    """The command on each kind of server in turn, in a namespace of its own."""
+    if not found("kubectl"):
+        pytest.skip("kubectl is not installed")
+    command = Kubectl(served, kubectl_home, namespace=next(_namespaces))
+    command("create", "namespace", command.namespace)
+    return command
 
 
 @pytest.fixture(scope="session")

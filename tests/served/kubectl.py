@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,9 +17,13 @@ PATIENCE = 60
 class Kubectl:
     """Runs commands against a server as its administrator; `namespace` is the one that they name by default."""
 
-    def __init__(self, server: Server, home: Path, *, namespace: str = "") -> None:
-        self._environ = {"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": str(server.kubeconfig)}
+    def __init__(
+        self, server: Server, home: Path, *, namespace: str = "", environ: Mapping[str, str] | None = None
+    ) -> None:
+        own = {"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": str(server.kubeconfig)}
+        self._environ = {**own, **(environ or {})}
         self._home = home
+        self.namespace = namespace
         self._common = ["kubectl", *(["--namespace", namespace] if namespace else [])]
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
@@ -35,10 +39,16 @@ class Kubectl:
             env=self._environ, input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
 
+    def refuses(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command that is to fail and return what it said."""
+        done = self.run(*arguments, stdin=stdin)
+        assert done.returncode == 1, f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stderr
+
     @contextmanager
     def running(self, *arguments: str) -> Iterator[Program]:
         """Have a command run on, such as one that watches, until the context ends."""
-        log = self._home / f"kubectl-{'-'.join(arguments).replace('/', '-')}.log"
+        log = self._home / f"kubectl-{self.namespace}-{'-'.join(arguments).replace('/', '-')}.log"
         program = Program([*self._common, *arguments], log=log, environ=self._environ)
         try:
             yield program
