@@ -15,6 +15,7 @@ from registry_meta.kube.deleted import Deleted
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.meta import GroupKind, KubeObject
 from registry_meta.kube.pagination import BATCH, ListOptions, Page
+from registry_meta.kube.parameters import number
 from registry_meta.kube.request import Context, is_true
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.store import Edit, Preconditions, Stored
@@ -39,7 +40,7 @@ class DeleteOptions(msgspec.Struct, rename="camel", kw_only=True):
     def of_query(cls, query: Mapping[str, str]) -> DeleteOptions:
         """Return the options that a query gives; raises 400 for what is no number."""
         orphans = is_true(query["orphanDependents"]) if "orphanDependents" in query else None
-        seconds = pagination.number(query, "gracePeriodSeconds") if query.get("gracePeriodSeconds") else None
+        seconds = number(query, "gracePeriodSeconds") if query.get("gracePeriodSeconds") else None
         return cls(
             grace_period_seconds=seconds,
             orphan_dependents=orphans,

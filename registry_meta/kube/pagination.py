@@ -16,21 +16,22 @@ from registry_meta.kube.continuation import LATEST, read_token, token
 from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind
 from registry_meta.kube.models import Change
+from registry_meta.kube.parameters import is_version, number
 from registry_meta.kube.remembered import Remembered
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.selectors import FieldSelector, LabelSelector
 
 LIST_OPTIONS = GroupKind("meta.k8s.io", "ListOptions")
 BATCH = 500
-COMPACTED = (
+LARGEST_PAGE = 2**31 - 1
+"""The most objects that a page is asked for; a larger limit asks for all there are."""
+
+TOO_OLD = "The resourceVersion for the provided list is too old."
+CONTINUED_LATE = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without"
-    " the continue parameter"
-)
-ALONE = f"{COMPACTED}."
-WITH_TOKEN = (
-    f"{COMPACTED}, or use the continue token in this response to retrieve the remainder of the results. Continuing with"
-    " the provided token results in an inconsistent list - objects that were created, modified, or deleted between the"
-    " time the first chunk was returned and now may show up in the list."
+    " the continue parameter, or use the continue token in this response to retrieve the remainder of the results."
+    " Continuing with the provided token results in an inconsistent list - objects that were created, modified, or"
+    " deleted between the time the first chunk was returned and now may show up in the list."
 )
 
 
@@ -101,23 +102,13 @@ class ListOptions:
     rest: int | None = None
 
 
-def number(query: Mapping[str, str], name: str) -> int:
-    """Return an integer parameter, 0 when it is absent or empty; raises 400."""
-    text = query.get(name, "")
-    if not text:
-        return 0
-    try:
-        return int(text)
-    except ValueError as error:
-        raise errors.bad_request(f'strconv.ParseInt: parsing "{text[:100]}": invalid syntax') from error
-
-
 def list_options(query: QueryDict) -> ListOptions:
     """Return the paging options of a list; raises 400 or 422 for what makes no sense, 410 for an expired token."""
     problems = match_problems(query)
     if problems:
         raise errors.invalid(LIST_OPTIONS, "", problems)
-    limit = max(number(query, "limit"), 0)
+    limit = min(max(number(query, "limit"), 0), LARGEST_PAGE)
+    number(query, "timeoutSeconds")
     version = query.get("resourceVersion", "")
     text = query.get("continue", "")
     if text:
@@ -142,7 +133,7 @@ def check_version(version: str) -> None:
     """Refuse a version that a read cannot be as new as: 400 for no version, 504 for one that is yet to come."""
     if version in ("", "0"):
         return
-    if not version.isdigit():
+    if not is_version(version):
         raise errors.bad_request(f"invalid resource version: {version[:100]}")
     current = changes.newest()
     if int(version) > current:
@@ -233,10 +224,10 @@ def _read_page(resource: Resource, namespace: str, selected: Selection, options:
 
 
 def _expired(start: tuple[str, str] | None) -> StatusError:
-    """Return 410 for a snapshot that is no longer kept, with a token for the rest as it is now."""
+    """Return 410 for a snapshot that is no longer kept; for a later page with a token for the rest as it is now."""
     if start is None:
-        return errors.expired(ALONE)
-    return errors.expired(WITH_TOKEN, continue_=token(LATEST, start))
+        return errors.expired(TOO_OLD)
+    return errors.expired(CONTINUED_LATE, continue_=token(LATEST, start))
 
 
 def _batches(

@@ -16,6 +16,7 @@ from registry_meta.kube.continuation import read_token
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.models import Change
 from registry_meta.kube.pagination import LIST_OPTIONS, ListOptions, Selection
+from registry_meta.kube.parameters import is_version, number
 from registry_meta.kube.request import is_true
 from registry_meta.kube.resource import Resource
 
@@ -44,11 +45,11 @@ def watch_options(query: Mapping[str, str]) -> WatchOptions:
     """Return how a watch was asked for; raises 400 or 422 before anything is streamed."""
     problems = _problems(query)
     version = query.get("resourceVersion", "")
-    if version and not version.isdigit():
+    if version and not is_version(version):
         problems.append(errors.invalid_value("resourceVersion", version, "must be a decimal number"))
     if problems:
         raise errors.invalid(LIST_OPTIONS, "", problems)
-    seconds = pagination.number(query, "timeoutSeconds")
+    seconds = number(query, "timeoutSeconds")
     if seconds <= 0:
         seconds = random.randint(SHORTEST, LONGEST)  # noqa: S311  # spreads reconnects
     bookmarks = is_true(query.get("allowWatchBookmarks"))

@@ -189,3 +189,30 @@ def test_nobody_is_let_in_without_rights(kind: Kind) -> None:
     assert status_of(anonymous) == (403, "Status", "Forbidden")
     assert status_of(forged) == (401, "Status", "Unauthorized")
     assert kind.get(name_of(created)).json() == created
+
+
+@pytest.mark.parametrize("text", ["x", "1.5", "1_0", " 5", "5 ", "\u0661", "9" * 20, "9" * 5000])
+@pytest.mark.parametrize("name", ["limit", "timeoutSeconds", "resourceVersion"])
+def test_what_is_no_number_is_a_bad_request(kind: Kind, name: str, text: str) -> None:
+    listed = kind.client.get(kind.collection, params={name: text})
+    watched = kind.client.get(kind.collection, params={"watch": "1", "timeoutSeconds": "1", name: text})
+
+    assert status_of(listed) == (400, "Status", "BadRequest")
+    if name == "resourceVersion":
+        assert status_of(watched) == (422, "Status", "Invalid")
+    elif name == "timeoutSeconds":
+        assert status_of(watched) == (400, "Status", "BadRequest")
+
+
+def test_the_largest_limit_is_no_limit(kind: Kind) -> None:
+    kind.create()
+
+    assert kind.listing(limit=2**63 - 1)["metadata"].get("continue") is None
+    assert kind.names()
+
+
+def test_a_list_as_of_a_version_that_is_no_longer_kept_says_so(kind: Kind) -> None:
+    answer = kind.client.get(kind.collection, params={"resourceVersion": "1", "resourceVersionMatch": "Exact"})
+
+    assert status_of(answer) == (410, "Status", "Expired")
+    assert answer.json()["message"] == "The resourceVersion for the provided list is too old."
