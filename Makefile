@@ -7,7 +7,7 @@ SOURCES := manage.py registry_meta authz imagestreams tests examples
 DEBIAN := postgresql redis-server docker-registry wrk
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev programs run test check format bench clean
+.PHONY: help install install-dev programs run test check format bench fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,6 +33,9 @@ format: install-dev ## Format the sources.
 
 bench: install-dev programs ## Measure the server.
 	$(BIN)/python -m tests.bench
+
+fuzz: install-dev ## Send 10,000 requests made of the OpenAPI documents, and check every answer.
+	$(BIN)/python -m tests.fuzz
 
 clean: ## Remove .venv and caches; data stays.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -9,11 +9,12 @@ from datetime import datetime
 from imagestreams import ledger, models, moments
 from imagestreams.api.imagestreams import IMAGE_STREAMS
 from imagestreams.ledgertypes import GROUP, VERSION, TagEvent, instant
-from registry_meta.kube import changes, errors, pagination, store, table
+from registry_meta.kube import changes, errors, store, table
 from registry_meta.kube.continuation import not_valid, read_token, token
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.meta import GroupKind, ObjectMeta, timestamp
 from registry_meta.kube.pagination import Page
+from registry_meta.kube.parameters import number
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import NAME, Column, Option, Subresource
 
@@ -65,7 +66,7 @@ def _asked(context: Context) -> _Asked:
         problems.append(errors.invalid_value("tag", tag, "must be the name of a tag"))
     if problems:
         raise errors.invalid(OPTIONS, "", problems)
-    limit = min(max(pagination.number(query, "limit"), 0), MOST)
+    limit = min(max(number(query, "limit"), 0), MOST)
     text = query.get("continue", "")
     if not text:
         return _Asked(tag, at, since, limit, changes.newest(), None)

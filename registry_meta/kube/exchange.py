@@ -14,7 +14,7 @@ from registry_meta.kube import decode, errors, metrics, pagination, table
 from registry_meta.kube.applying import ANOTHER_NAMESPACE, ApplyRequest
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.meta import GroupKind, KubeObject
-from registry_meta.kube.negotiation import JSON, TABLE, Rendition, encode, negotiate, wants_pretty
+from registry_meta.kube.negotiation import JSON, PROTOBUF, TABLE, YAML, Rendition, encode, negotiate, wants_pretty
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import Page
 from registry_meta.kube.patch import rejected
@@ -30,11 +30,7 @@ from registry_meta.kube.validation import IMMUTABLE
 T = TypeVar("T")
 
 BODY_LIMIT = 3 * 1024 * 1024
-INPUT_TYPES = {
-    "application/json": "json",
-    "application/yaml": "yaml",
-    "application/vnd.kubernetes.protobuf": "protobuf",
-}
+INPUT_TYPES = {JSON: "json", YAML: "yaml", PROTOBUF: "protobuf"}
 
 ITEM_METHODS = ("get", "update", "delete")
 COLLECTION_METHODS = ("list", "create", "watch", "delete_collection")
@@ -369,12 +365,13 @@ class Exchange:
             body = msgspec.json.encode(result) + b"\n"
             return self._response(body, Rendition(rendition.media_type), status=result.get("code", status))
         document = result.document if isinstance(result, Stored) else document_of(result)
-        if self.sub is not None:
-            kind, api_version = self._kind()
-            head = f'{{"kind":"{kind}","apiVersion":"{api_version}",'
-            body = "".join((head, document[1:], "\n")).encode()
-        else:
+        if self.shown is self.resource:
             body = table.object_body(self.resource, document, rendition, self._tabulator(rendition))
+        elif rendition.form:
+            body = table.partial(document, rendition.version).encode()
+        else:
+            kind, api_version = self._kind()
+            body = f'{{"kind":"{kind}","apiVersion":"{api_version}",{document[1:]}\n'.encode()
         return self._response(body, rendition, status=status)
 
     def _is_pretty(self) -> bool:

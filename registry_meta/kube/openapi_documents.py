@@ -8,7 +8,17 @@ from typing import Any
 
 from registry_meta.kube.negotiation import JSON, YAML
 from registry_meta.kube.openapi_operations import VALIDATION, Operation, Parameter, operations
-from registry_meta.kube.openapi_schemas import KIND, PATCH, Definitions, Schema, definition_name, kinds_of, references
+from registry_meta.kube.openapi_schemas import (
+    KIND,
+    NULLABLE,
+    PATCH,
+    STATUS,
+    Definitions,
+    Schema,
+    definition_name,
+    kinds_of,
+    references,
+)
 from registry_meta.kube.patch.request import PATCHES
 from registry_meta.kube.resource import Resource
 
@@ -17,6 +27,8 @@ Document = dict[str, Any]
 INFO = {"title": "Registry Meta", "version": "v1"}
 TYPES = (JSON, YAML)
 ACTION = "x-kubernetes-action"
+FAILURE = "Error"
+"""What is said of the default answer, the one to whatever has gone wrong: a Status."""
 PROBED_KIND = ("", "Namespace")
 """The kind by which kubectl finds out whether a server has custom resource definitions; see `version_2`."""
 
@@ -61,7 +73,7 @@ def version_2(resources: Iterable[Resource], definitions: Definitions) -> Docume
             "swagger": "2.0",
             "info": INFO,
             "paths": dict(sorted(paths.items())),
-            "definitions": _needed(chosen, paths, definitions),
+            "definitions": _mapped(_needed(chosen, paths, definitions), _without_null),
         },
         "#/definitions/",
     )
@@ -102,8 +114,13 @@ def _operation_3(operation: Operation) -> Document:
         content = {media_type: {"schema": _reference(operation.body)} for media_type in _accepted(operation)}
         document["requestBody"] = {"content": content}
         document["requestBody"]["required"] = operation.method != "delete"
-    answer = {media_type: {"schema": _reference(operation.answer)} for media_type in TYPES}
+    schema = _reference(operation.answer)
+    if operation.instead:
+        schema = {"anyOf": [schema, _reference(operation.instead)]}
+    answer = {media_type: {"schema": schema} for media_type in TYPES}
     document["responses"] = {str(code): {"description": "OK", "content": answer} for code in operation.codes}
+    failure = {JSON: {"schema": _reference(STATUS)}}
+    document["responses"]["default"] = {"description": FAILURE, "content": failure}
     return document
 
 
@@ -129,6 +146,11 @@ def _schema_3(schema: Schema) -> Schema:
     return separated
 
 
+def _without_null(schema: Schema) -> Schema:
+    """Return a schema as version 2 has it, which knows no null."""
+    return {key: value for key, value in schema.items() if (key, value) != (NULLABLE, True)}
+
+
 def _operation_2(operation: Operation) -> Document:
     document = _shared(operation)
     known = operation.parameters
@@ -143,6 +165,7 @@ def _operation_2(operation: Operation) -> Document:
         document["parameters"].insert(0, body)
     answer = {"description": "OK", **({"schema": _reference(operation.answer)} if operation.answer else {})}
     document["responses"] = {str(code): answer for code in operation.codes}
+    document["responses"]["default"] = {"description": FAILURE, "schema": _reference(STATUS)}
     return document
 
 

@@ -36,6 +36,8 @@ class Operation:
     answer: str
     codes: tuple[int, ...]
     parameters: tuple[Parameter, ...]
+    instead: str = ""
+    """What may be answered instead: the object itself, when its deletion has only begun."""
 
     @property
     def place(self) -> tuple[Parameter, ...]:
@@ -154,6 +156,7 @@ def _operation(
         answer=answer,
         codes=verb.codes,
         parameters=(*verb.parameters, *_options(verb, sub), PRETTY),
+        instead=own if verb.action == "delete" else "",
     )
 
 

@@ -30,6 +30,8 @@ QUANTITY_TEXT: Schema = {
     "description": "A number with a suffix, such as 10, 1k (1000), 10Ki (10240) or 100m (a tenth).",
     "type": "string",
 }
+NULLABLE = "nullable"
+"""Set where an answer may say null; version 3 alone has it."""
 
 SHARED_MODULES = {meta.__name__: META, objects.__name__: META}
 SHARED_TYPES: dict[type, str] = {meta.ObjectReference: f"{CORE}.ObjectReference"}
@@ -150,7 +152,7 @@ class Definitions:
         """Return the schema of a field, described by its own words or else by those of its type."""
         schema = self._schema(field.type, package)
         text = texts.get(field.encode_name) or self._text_of(schema)
-        return {**({"description": text} if text else {}), **schema}
+        return {**({"description": text} if text else {}), **schema, **({NULLABLE: True} if _says_null(field) else {})}
 
     def _text_of(self, schema: Schema) -> str:
         name = schema.get("$ref") or schema.get("items", {}).get("$ref")
@@ -259,6 +261,13 @@ def references(schema: Any) -> Iterator[str]:
     elif isinstance(schema, list):
         for value in schema:
             yield from references(value)
+
+
+def _says_null(field: inspect.Field) -> bool:
+    """Return whether a field goes on the wire without a value: only a default that is no factory is left out."""
+    type_ = field.type.type if isinstance(field.type, inspect.Metadata) else field.type
+    is_optional = isinstance(type_, inspect.UnionType) and type_.includes_none
+    return is_optional and field.default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT
 
 
 def _described(type_: type) -> Schema:

@@ -74,6 +74,17 @@ def is_true(value: str | None) -> bool:
     return value is not None and value.lower() not in ("0", "false")
 
 
+def first_counts(query: QueryDict) -> QueryDict:
+    """Return a query in which the first of several values is read, as in Kubernetes; Django reads the last."""
+    repeated = {key: values for key, values in query.lists() if len(values) > 1}
+    if not repeated:
+        return query
+    turned = query.copy()
+    for key, values in repeated.items():
+        turned.setlist(key, values[::-1])
+    return turned
+
+
 def parse_info(method: str, path: str, query: QueryDict) -> RequestInfo:
     """Return what a request asks for, from its method, its decoded path and its query."""
     parts = tuple(part for part in path.split("/") if part)

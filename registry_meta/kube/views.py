@@ -17,13 +17,13 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from registry_meta.kube import audit, discovery, errors, meta, metrics
+from registry_meta.kube import audit, discovery, errors, meta, methods, metrics
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.exchange import Exchange
 from registry_meta.kube.inflight import gate
 from registry_meta.kube.negotiation import JSON
-from registry_meta.kube.request import Actor, Context, RequestInfo, parse_info
+from registry_meta.kube.request import Actor, Context, RequestInfo, first_counts, parse_info
 from registry_meta.kube.resource import Resource
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ class ApiView(APIView):
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         """Answer a request, tell what came of it, and let go of it."""
         began = time.perf_counter()
+        request.GET = first_counts(request.GET)  # type: ignore[assignment]  # the stubs know one kind of query
         self.info = parse_info(request.method or "GET", request.path_info, request.GET)
         try:
             response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
@@ -79,7 +80,10 @@ class ApiView(APIView):
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:
         """Turn whatever went wrong into a Status; what is not ours to explain is logged and answered with 500."""
-        return failure(exc, self.request)
+        response = failure(exc, self.request)
+        if response.status_code == 405:
+            response.headers["Allow"] = ", ".join(self._methods())
+        return response
 
     def finalize_response(
         self, request: Request, response: HttpResponseBase, *args: object, **kwargs: object
@@ -118,6 +122,11 @@ class ApiView(APIView):
     def http_method_not_allowed(self, request: Request, *args: object, **kwargs: object) -> HttpResponseBase:
         """Refuse a method that no path here has."""
         raise errors.method_not_allowed()
+
+    def _methods(self) -> list[str]:
+        """Return the methods that the path has."""
+        info = self.info
+        return methods.allowed(info, catalog.find(info.group, info.version, info.resource))
 
     def _enter(self, actor: Actor) -> None:
         """Take a place among the requests that are answered; raises 429 when there is none."""
@@ -237,6 +246,9 @@ class PlainView(ApiView):
     """A path that is no resource, such as discovery: authorised like the rest, answered by a function."""
 
     answer: Callable[..., HttpResponseBase] | None = None
+
+    def _methods(self) -> list[str]:
+        return ["GET", "HEAD"]
 
     def _serve(self, request: Request) -> HttpResponseBase:
         if request.method not in ("GET", "HEAD"):

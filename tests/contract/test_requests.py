@@ -216,3 +216,27 @@ def test_a_list_as_of_a_version_that_is_no_longer_kept_says_so(kind: Kind) -> No
 
     assert status_of(answer) == (410, "Status", "Expired")
     assert answer.json()["message"] == "The resourceVersion for the provided list is too old."
+
+
+def test_the_first_of_repeated_parameters_counts(kind: Kind) -> None:
+    answer = kind.client.get(kind.collection, params=[("watch", "false"), ("watch", "true"), ("timeoutSeconds", "1")])
+
+    assert answer.json()["kind"].endswith("List")
+
+
+@pytest.mark.parametrize("form", [TABLE, PARTIAL])
+def test_a_status_may_be_a_table_or_metadata_alone(kind: Kind, form: str) -> None:
+    if kind.resource.subresource("status") is None:
+        pytest.skip("this kind has no status of its own")
+    made = kind.create()
+
+    answer = kind.client.get(f"{kind.collection}/{name_of(made)}/status", headers={"Accept": form})
+
+    assert answer.json()["kind"] in form
+
+
+def test_a_wrong_method_is_told_the_right_ones(kind: Kind) -> None:
+    answer = kind.client.post(f"{kind.collection}/x")
+
+    assert status_of(answer) == (405, "Status", "MethodNotAllowed")
+    assert answer.headers["Allow"] == "GET, PUT, PATCH, DELETE"
