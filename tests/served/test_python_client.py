@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ from tests.served.api import Api
 from tests.server import Server
 
 RBAC = "rbac.authorization.k8s.io"
-LOOP_SECONDS = 12.0
+LOOP_SECONDS = float(os.environ.get("LOOP_SECONDS", "8"))
+"""How long the control loops run; `LOOP_SECONDS=600` is a long run."""
+
 PAUSE = 0.2
 """Seconds until a client tries again."""
 
@@ -266,10 +269,10 @@ def loops(servers: dict[str, Server]) -> dict[str, Loop]:
         wait_until(lambda: all(loop.lists for loop in running.values()), seconds=PATIENCE, what="all is listed")
         for thread in writers:
             thread.start()
-        time.sleep(LOOP_SECONDS / 3)
+        time.sleep(LOOP_SECONDS / 2)
         for server in servers.values():
             server.restart()
-        time.sleep(LOOP_SECONDS / 3)
+        time.sleep(LOOP_SECONDS / 2)
         for loop in running.values():
             loop.writing.set()
         for thread in writers:
