@@ -10,16 +10,15 @@ from django.db import connection
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 
-from registry_meta.kube import decode, errors, metrics, pagination, table
+from registry_meta.kube import bodies, decode, errors, metrics, pagination, table
 from registry_meta.kube.applying import ANOTHER_NAMESPACE, ApplyRequest
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.meta import GroupKind, KubeObject
-from registry_meta.kube.negotiation import JSON, PROTOBUF, TABLE, YAML, Rendition, encode, negotiate, wants_pretty
+from registry_meta.kube.negotiation import JSON, TABLE, Rendition, encode, negotiate, wants_pretty
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import Page
 from registry_meta.kube.patch import rejected
 from registry_meta.kube.patch.request import APPLY_PATCH, PATCHES, PatchRequest
-from registry_meta.kube.protobuf import decode_protobuf
 from registry_meta.kube.request import Context, RequestInfo, program, write_options
 from registry_meta.kube.resource import Resource, Shown, Subresource, shown
 from registry_meta.kube.store import Stored
@@ -28,9 +27,6 @@ from registry_meta.kube.table import ListMeta, Tabulator
 from registry_meta.kube.validation import IMMUTABLE
 
 T = TypeVar("T")
-
-BODY_LIMIT = 3 * 1024 * 1024
-INPUT_TYPES = {JSON: "json", YAML: "yaml", PROTOBUF: "protobuf"}
 
 ITEM_METHODS = ("get", "update", "delete")
 COLLECTION_METHODS = ("list", "create", "watch", "delete_collection")
@@ -170,7 +166,7 @@ class Exchange:
 
     def _patch(self, storage: Any) -> HttpResponse:
         rendition = self._rendition(is_list=False)
-        content_type = _media_type(self.request)
+        content_type = bodies.media_type(self.request)
         if content_type not in PATCHES:
             raise errors.unsupported_media_type(list(PATCHES))
         self._options("PatchOptions")
@@ -179,7 +175,7 @@ class Exchange:
         if "force" in self.request.GET:
             problem = errors.field_forbidden("force", "may not be specified for non-apply patch")
             raise errors.invalid(GroupKind("meta.k8s.io", "PatchOptions"), "", [problem])
-        patch = PatchRequest(content_type, self._body(), self._type())
+        patch = PatchRequest(content_type, bodies.read(self.request), self._type())
 
         def edit(old: Any) -> Any:
             kind, api_version = self._kind()
@@ -198,7 +194,9 @@ class Exchange:
 
     def _apply(self, storage: Any, rendition: Rendition) -> HttpResponse:
         """Lay a configuration over an object, or make the object of it where there is none (server-side apply)."""
-        request = ApplyRequest(self._body(), self._type(), self._kind(), self.info.name, storage, self.context)
+        request = ApplyRequest(
+            bodies.read(self.request), self._type(), self._kind(), self.info.name, storage, self.context
+        )
         self._mention(request.duplicates)
         stored, created = request.serve(self.permit)
         return self._answer(stored, rendition, status=201 if created else 200)
@@ -250,32 +248,11 @@ class Exchange:
         group, version, kind = self.resource.answered(self.sub)
         return kind, f"{group}/{version}" if group else version
 
-    def _body(self) -> bytes:
-        length = self.request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > BODY_LIMIT:
-            raise errors.too_large(BODY_LIMIT)
-        body = self.request._request.read(BODY_LIMIT + 1)
-        if len(body) > BODY_LIMIT:
-            raise errors.too_large(BODY_LIMIT)
-        return bytes(body)
-
-    def _tree(self) -> tuple[dict[str, Any], list[str]]:
-        """Return the body as plain JSON with the names of its duplicate fields; raises 400 or 415."""
-        form = INPUT_TYPES.get(_media_type(self.request) or JSON)
-        if form is None:
-            raise errors.unsupported_media_type(list(INPUT_TYPES))
-        body = self._body()
-        if form == "protobuf":
+    def _object(self, type_: type[T]) -> T:
+        tree, duplicates = bodies.tree_of(self.request, *self._kind())
+        if bodies.form_of(self.request) == bodies.PROTOBUF:
             # What a protobuf body holds that is unknown here was never part of its JSON form.
             self._validation = "Ignore"
-            return decode_protobuf(body, *self._kind()), []
-        parsed = decode.parse(body, form)
-        if not isinstance(parsed.tree, dict):
-            raise errors.bad_request(f"the object provided is unrecognized (must be of type {self._kind()[0]})")
-        return parsed.tree, parsed.duplicates
-
-    def _object(self, type_: type[T]) -> T:
-        tree, duplicates = self._tree()
         self._check_type(tree)
         return self._convert(tree, type_, problems=duplicates)
 
@@ -335,23 +312,7 @@ class Exchange:
     def _delete_options(self) -> DeleteOptions:
         """Return how to delete, from the body or else from the query; raises 400 or 422."""
         self._options("DeleteOptions")
-        body = self._body()
-        if not body:
-            return self._checked(DeleteOptions.of_query(self.request.GET))
-        form = INPUT_TYPES.get(_media_type(self.request) or JSON)
-        if form is None:
-            raise errors.unsupported_media_type(list(INPUT_TYPES))
-        if form == "protobuf":
-            tree: Any = decode_protobuf(body, "DeleteOptions", "v1")
-        else:
-            tree = decode.parse(body, form).tree
-        if not isinstance(tree, dict) or tree.get("kind", "DeleteOptions") != "DeleteOptions":
-            raise errors.bad_request("the body of a deletion must be DeleteOptions")
-        tree = {key: value for key, value in tree.items() if key not in ("kind", "apiVersion")}
-        options, _ = decode.convert(tree, DeleteOptions, kind="DeleteOptions", version="v1")
-        return self._checked(options)
-
-    def _checked(self, options: DeleteOptions) -> DeleteOptions:
+        options = bodies.delete_options(self.request)
         self.context.dry_run = self.context.dry_run or bool(options.dry_run)
         problems = options.problems()
         if problems:
@@ -391,7 +352,3 @@ def _made(result: Result) -> str:
     if isinstance(result, dict):
         return ""
     return result.name if isinstance(result, Stored) else result.metadata.name
-
-
-def _media_type(request: Request) -> str:
-    return (request.META.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
