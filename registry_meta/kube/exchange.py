@@ -161,7 +161,13 @@ class Exchange:
         obj = self._object(self._type())
         self._match_name(obj)
         self._place(obj)
-        stored, created = storage.update(self.info.name, lambda old: obj, context=self.context, replaces=True)
+
+        def replace(old: Any) -> Any:
+            if old is None:
+                self.permit("create")
+            return obj
+
+        stored, created = storage.update(self.info.name, replace, context=self.context, replaces=True)
         return self._answer(stored, rendition, status=201 if created else 200)
 
     def _patch(self, storage: Any) -> HttpResponse:

@@ -211,7 +211,10 @@ def encode(obj: KubeObject) -> str:
 
 
 Edit = Callable[[Any], Any]
-"""Turns a fresh copy of the stored object into the wished one; it may change the copy."""
+"""Turns a fresh copy of the stored object into the wished one; it may change the copy.
+
+A storage whose updates create passes None where there is no object yet.
+"""
 
 
 def update(

@@ -7,6 +7,7 @@ import json
 import pytest
 import yaml
 
+from registry_meta.kube.objects import ObjectStorage
 from tests.contract.kinds import Kind, status_of
 from tests.contract.test_stored_kinds import name_of
 
@@ -240,3 +241,28 @@ def test_a_wrong_method_is_told_the_right_ones(kind: Kind) -> None:
 
     assert status_of(answer) == (405, "Status", "MethodNotAllowed")
     assert answer.headers["Allow"] == "GET, PUT, PATCH, DELETE"
+
+
+def test_a_replacement_that_would_create_needs_the_right_to_create(kind: Kind) -> None:
+    document = kind.new()
+    updater = {"Impersonate-User": "updater"}
+    roles = f"{kind.server.url}/apis/rbac.authorization.k8s.io/v1"
+    resource = kind.resource
+    rule = {"apiGroups": [resource.group], "resources": [resource.plural], "verbs": ["get", "update"]}
+    name = f"only-updates-{kind.word}"
+    role = {"metadata": {"name": name}, "rules": [rule]}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "updater"}
+    binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
+    assert kind.client.post(f"{roles}/clusterroles", json=role).status_code == 201
+    assert kind.client.post(f"{roles}/clusterrolebindings", json=binding).status_code == 201
+    try:
+        answer = kind.client.put(kind.url(name_of(document)), json=document, headers=updater)
+    finally:
+        kind.client.delete(f"{roles}/clusterrolebindings/{name}")
+        kind.client.delete(f"{roles}/clusterroles/{name}")
+
+    creates = isinstance(resource.storage, ObjectStorage) and resource.storage.strategy.create_on_update
+    assert status_of(answer) == ((403, "Status", "Forbidden") if creates else (404, "Status", "NotFound"))
+    assert not creates or "cannot create resource" in answer.json()["message"]
+    assert kind.get(name_of(document)).status_code == 404
