@@ -45,6 +45,11 @@ LOGGING = {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         "bare": {"format": "%(message)s"},
     },
+    "filters": {
+        # What went wrong in a way of its own is news. A 500 that is an answer of the API is not: some errors of clients
+        # are one, as in the reference server.
+        "raised": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: bool(record.exc_info)},
+    },
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
         "audit": {**AUDIT_HANDLER, "formatter": "bare"},
@@ -53,7 +58,7 @@ LOGGING = {
     "loggers": {
         "audit": {"handlers": ["audit"], "level": "INFO", "propagate": False},
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "django.request": {"level": "ERROR"},  # that something is not found is an answer, not news
+        "django.request": {"level": "ERROR", "filters": ["raised"]},
         "django.db.backends": {"level": "INFO"},  # its debug lines hold the values of queries
         # Two lines for each task would drown the one that the task itself writes.
         "celery.app.trace": {"level": "WARNING"},

@@ -104,3 +104,13 @@ def test_an_empty_list_of_managers_forgets_them(kind: Kind) -> None:
 
     assert answer.status_code == 200, answer.text
     assert managers(answer.json()) == []
+
+
+def test_a_configuration_that_is_refused_is_no_news_for_the_log(kind: Kind) -> None:
+    created = kind.create()
+    before = len(kind.server.log)
+
+    answer = apply(kind, {**labelled(kind, created), "unheard": "of"}, "one")
+
+    assert answer.status_code == 500
+    assert " ERROR " not in kind.server.log[before:]
