@@ -14,7 +14,7 @@ from registry_meta.kube import bodies, decode, errors, metrics, pagination, tabl
 from registry_meta.kube.applying import ANOTHER_NAMESPACE, ApplyRequest
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.meta import GroupKind, KubeObject
-from registry_meta.kube.negotiation import JSON, TABLE, Rendition, encode, negotiate, wants_pretty
+from registry_meta.kube.negotiation import JSON, MEDIA_TYPES, TABLE, Rendition, encode, negotiate, wants_pretty
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import Page
 from registry_meta.kube.patch import rejected
@@ -329,6 +329,8 @@ class Exchange:
 
     def _answer(self, result: Result, rendition: Rendition, *, status: int = 200) -> HttpResponse:
         if isinstance(result, dict):
+            if rendition.form and result.get("kind") != "Status":
+                raise errors.not_acceptable(MEDIA_TYPES)
             body = msgspec.json.encode(result) + b"\n"
             return self._response(body, Rendition(rendition.media_type), status=result.get("code", status))
         document = result.document if isinstance(result, Stored) else document_of(result)

@@ -153,3 +153,19 @@ def test_openapi_describes_every_kind(server: Server, administrator: requests.Se
         for sub in resource.subresources
     }
     assert below <= described
+
+
+def test_openapi_explains_every_property(server: Server, administrator: requests.Session) -> None:
+    index = administrator.get(f"{server.url}/openapi/v3").json()["paths"]
+    documents = [administrator.get(f"{server.url}{place['serverRelativeURL']}").json() for place in index.values()]
+
+    unexplained = [
+        f"{name}.{member}"
+        for document in documents
+        for name, schema in document.get("components", {}).get("schemas", {}).items()
+        for member, property_ in schema.get("properties", {}).items()
+        if not property_.get("description")
+    ]
+
+    assert any(document.get("components", {}).get("schemas") for document in documents)
+    assert unexplained == []
