@@ -86,6 +86,12 @@ class Environment:
     max_requests_inflight: int = setting(
         400, "The most requests, without watches and imports, that one web process has under way; 0 for no limit."
     )
+    shutdown_delay: int = setting(
+        0, "The seconds between the end of being ready and the end of listening, when the server is told to end."
+    )
+    shutdown_grace: int = setting(
+        10, "The seconds that requests under way then have before they are cut; watches end at once.", minimum=1
+    )
     worker_concurrency: int = setting(8, "The number of tasks that a worker process does at a time.", minimum=1)
     database_connections: int = setting(12, "The most connections that one process opens to PostgreSQL.", minimum=2)
     internal_registry_hostname: str = setting(

@@ -9,6 +9,7 @@ import django
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from registry_meta.ending import notice
 from registry_meta.kube import changes, discovery
 
 VERSION = {
@@ -39,11 +40,16 @@ def _database() -> bool:
         return False
 
 
+def _staying() -> bool:
+    return not notice.is_given()
+
+
 Check = Callable[[], bool]
 
 LIVE: dict[str, Check] = {"ping": _ping}
-READY: dict[str, Check] = {"ping": _ping, "database": _database}
-PROBES = {"healthz": READY, "livez": LIVE, "readyz": READY}
+HEALTHY: dict[str, Check] = {"ping": _ping, "database": _database}
+READY: dict[str, Check] = {**HEALTHY, "shutdown": _staying}
+PROBES = {"healthz": HEALTHY, "livez": LIVE, "readyz": READY}
 """What each probe looks at. That a process lives depends on nothing that a restart would not mend."""
 
 PATHS = sorted(

@@ -39,6 +39,7 @@ RENEW: Final = (sys.executable, "-m", "registry_meta.certificates")
 
 TICK: Final = 0.1  # seconds between two looks at the children
 GRACE: Final = 5.0  # seconds that children have to end by themselves
+MARGIN: Final = 2.0  # seconds that web processes have beyond those that they give to requests
 FIRST_DELAY: Final = 0.5  # seconds before a child that died is started again, doubled with each death in a row
 LAST_DELAY: Final = 10.0
 MOST_DEATHS: Final = 5  # within WINDOW; then the server gives up
@@ -190,13 +191,21 @@ class Supervisor:
             if errand is not None:
                 errand.kill()
                 errand.wait()
+        began = time.monotonic()
         for child in self.children:
             child.signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE
-        while time.monotonic() < deadline and any(child.process and not child.has_ended() for child in self.children):
+        while any(self._is_waited_for(child, time.monotonic() - began) for child in self.children):
             time.sleep(TICK / 2)
         for child in self.children:
             child.kill()
+
+    def _is_waited_for(self, child: Child, seconds: float) -> bool:
+        """Return whether a child that was told to end so long ago may still take its time."""
+        if child.process is None or child.has_ended():
+            return False
+        environment = self.environment
+        grace = environment.shutdown_delay + environment.shutdown_grace + MARGIN if child.role == "web" else GRACE
+        return seconds < grace
 
 
 # With thousands of threads, the many arenas of glibc's allocator hold memory that nobody uses; and unless the limit for

@@ -156,6 +156,13 @@ class Topic:
         self.entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
         self.dropped = 0
         self.position = 0
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Have nobody wait for what comes next: this process ends."""
+        with self.condition:
+            self.is_closed = True
+            self.condition.notify_all()
 
     def publish(self, entries: list[Entry], position: int) -> None:
         """Add changes and wake the waiting; `position` is how far the feed has read."""
@@ -174,7 +181,7 @@ class Topic:
         None says that changes behind `seen` are no longer held here: read them from the log.
         """
         with self.condition:
-            if not self.entries or self.entries[-1].version <= seen:
+            if not self.is_closed and (not self.entries or self.entries[-1].version <= seen):
                 self.condition.wait(timeout)
             if self.dropped > seen:
                 return None
@@ -200,6 +207,7 @@ class Feed:
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         self._position = 0
+        self._is_closed = False
         self.watchers = 0
 
     def join(self, key: str, namespace: str = "") -> tuple[Topic, int]:
@@ -225,6 +233,7 @@ class Feed:
             if topic is None:
                 topic = self._topics[key, namespace] = Topic()
                 topic.position = topic.dropped = self._position
+                topic.is_closed = self._is_closed
             topic.watchers += 1
             self.watchers += 1
         self.wake()
@@ -242,10 +251,19 @@ class Feed:
         """Look at the log now instead of at the next poll."""
         self._woken.set()
 
+    def close(self) -> None:
+        """Let every watch end in order, those too that begin later."""
+        with self._lock:
+            self._is_closed = True
+            topics = list(self._topics.values())
+        for topic in topics:
+            topic.close()
+
     def end(self) -> None:
         """End the thread, before the database is taken away; the next watch starts another."""
         with self._lock:
             thread, self._thread = self._thread, None
+            self._is_closed = False
             self._ended.set()
         if thread is not None:
             self.wake()

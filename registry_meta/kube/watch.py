@@ -143,7 +143,7 @@ class Watch:
     def _follow(self, topic: changes.Topic) -> Iterator[bytes]:
         now = time.monotonic()
         bookmark_at, beat_at = now + BOOKMARK_SECONDS, now + self.options.heartbeat
-        while now < self._deadline:
+        while now < self._deadline and not topic.is_closed:
             if self.options.bookmarks and now >= bookmark_at:
                 yield self._bookmark(self._seen)
                 bookmark_at = now + BOOKMARK_SECONDS

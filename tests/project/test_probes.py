@@ -6,9 +6,10 @@ import pytest
 from django.test import Client
 
 from registry_meta import probes
+from registry_meta.ending import Notice
 from registry_meta.kube.models import Counter
 
-HEALTHY = "[+]ping ok\n[+]database ok\n"
+HEALTHY = "[+]ping ok\n[+]database ok\n[+]shutdown ok\n"
 
 
 def answer(path: str) -> tuple[int, str]:
@@ -27,7 +28,7 @@ def test_a_server_that_is_well_says_ok(path: str) -> None:
     ("query", "text"),
     [
         ("verbose", f"{HEALTHY}readyz check passed\n"),
-        ("verbose&exclude=ping", "[+]ping excluded: ok\n[+]database ok\nreadyz check passed\n"),
+        ("verbose&exclude=ping", "[+]ping excluded: ok\n[+]database ok\n[+]shutdown ok\nreadyz check passed\n"),
         (
             "verbose=1&exclude=b&exclude=a",
             f'{HEALTHY}warn: some health checks cannot be excluded: no matches for "a", "b"\nreadyz check passed\n',
@@ -43,8 +44,21 @@ def test_a_server_whose_database_is_not_migrated_lives_and_is_not_ready() -> Non
     Counter.objects.all().delete()
 
     assert answer("/livez") == (200, "ok")
-    assert answer("/readyz") == (500, "[+]ping ok\n[-]database failed: reason withheld\nreadyz check failed\n")
+    report = "[+]ping ok\n[-]database failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n"
+    assert answer("/readyz") == (500, report)
     assert answer("/readyz?exclude=database") == (200, "ok")
+
+
+@pytest.mark.django_db
+def test_a_server_that_ends_is_not_ready_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaving = Notice()
+    leaving.give()
+    monkeypatch.setattr(probes, "notice", leaving)
+
+    assert answer("/readyz/shutdown")[0] == 403
+    report = "[+]ping ok\n[+]database ok\n[-]shutdown failed: reason withheld\nreadyz check failed\n"
+    assert answer("/readyz") == (500, report)
+    assert [answer(path) for path in ("/livez", "/healthz")] == [(200, "ok")] * 2
 
 
 def test_the_index_names_every_check() -> None:

@@ -117,7 +117,7 @@ def test_the_end_is_clean_and_soon(restart: Restart) -> None:
     within(restart.end, LONGEST_END, what="the end")
 
 
-def test_open_watches_are_cut_between_two_frames(restart: Restart) -> None:
+def test_open_watches_end_between_two_frames(restart: Restart) -> None:
     assert all(watch.ended for watch in restart.watches)
     assert all(json.loads(line)["type"] == "ADDED" for watch in restart.watches for line in watch.lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -19,12 +20,10 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from registry_meta import certificates, counters
+from registry_meta.ending import end_watches_on_signal, notice
 from registry_meta.environment import Environment
 from registry_meta.lifeline import die_with_parent
 from registry_meta.wsgi import application
-
-KILL_AFTER = 2
-"""Seconds that a web process has to finish its requests when it is told to end; watches never finish."""
 
 STREAMS = 1000
 """The most requests at a time on one HTTP/2 connection: clients put all of their watches on one."""
@@ -35,6 +34,23 @@ IDLE_SECONDS = 10
 
 SWITCH_SECONDS = 0.001
 """How long a thread computes before another one may: a fifth of what Python does, for locks are held meanwhile."""
+
+
+class WebServer(MPServer):
+    """The web processes, which are not ready for some seconds before they stop to listen.
+
+        serving ──SIGTERM──▶ /readyz fails ──delay──▶ no new connections, watches end ──last answer──▶ gone
+
+    The delay gives load balancers the time to send new connections elsewhere.
+    """
+
+    end_delay: float = 0.0
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """End the web processes."""
+        notice.give()
+        time.sleep(self.end_delay)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # granian declares types for its Rust part alone
 
 
 class Command(BaseCommand):
@@ -64,14 +80,15 @@ def tied_application(parent: int) -> Callable[..., Any]:
     die_with_parent(parent)
     counters.begin(settings.COUNTERS)
     sys.setswitchinterval(SWITCH_SECONDS)
+    end_watches_on_signal()
     return application
 
 
-def make_server(environment: Environment, files: certificates.Files) -> MPServer:
+def make_server(environment: Environment, files: certificates.Files) -> WebServer:
     """Return the HTTP server, configured."""
     # A watch holds a thread for as long as it is open; a thread that is idle ends after a while.
     threads = environment.web_threads
-    return MPServer(
+    server = WebServer(
         "registry_meta.wsgi:application",
         address=environment.bind,
         port=environment.port,
@@ -90,7 +107,9 @@ def make_server(environment: Environment, files: certificates.Files) -> MPServer
         ssl_protocol_min=SSLProtocols.tls12,
         respawn_failed_workers=True,
         respawn_interval=0.5,
-        workers_kill_timeout=KILL_AFTER,
+        workers_kill_timeout=environment.shutdown_grace,
         log_level=LogLevels.error,  # its warnings are about the number of threads and the end of watches
         log_dictconfig=settings.LOGGING,
     )
+    server.end_delay = environment.shutdown_delay
+    return server
