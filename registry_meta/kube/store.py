@@ -211,10 +211,7 @@ def encode(obj: KubeObject) -> str:
 
 
 Edit = Callable[[Any], Any]
-"""Turns a fresh copy of the stored object into the wished one; it may change the copy.
-
-A storage whose updates create passes None where there is no object yet.
-"""
+"""Turns a copy of the stored object, or None where an update creates, into the wished one; it may change the copy."""
 
 
 def update(
