@@ -82,7 +82,12 @@ class Environment:
         secret=True,
     )
     web_workers: int = setting(2, "The number of web processes.", minimum=1)
-    web_threads: int = setting(2048, "The most requests, watches included, that one web process holds.", minimum=1)
+    web_threads: int = setting(6144, "The most requests, watches included, that one web process holds.", minimum=1)
+    max_watches: int = setting(
+        4096,
+        "The most watches that one web process holds, and never more than three quarters of its threads.",
+        minimum=1,
+    )
     max_requests_inflight: int = setting(
         400, "The most requests, without watches and imports, that one web process has under way; 0 for no limit."
     )
@@ -146,6 +151,11 @@ class Environment:
     log_level: LogLevel = setting(LogLevel.INFO, "How much is logged: `debug`, `info`, `warning` or `error`.")
 
     audit_log: str = setting("", "The absolute path of the file that says who changed what; empty for standard error.")
+
+    @property
+    def watch_limit(self) -> int:
+        """Return how many watches one web process holds: a quarter of its threads, one at least, is for the rest."""
+        return max(1, min(self.max_watches, self.web_threads * 3 // 4))
 
     @property
     def server_url(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
+from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from registry_meta.kube import bodies, decode, errors, metrics, pagination, table
 from registry_meta.kube.applying import ANOTHER_NAMESPACE, ApplyRequest
 from registry_meta.kube.errors import StatusError
+from registry_meta.kube.inflight import places
 from registry_meta.kube.meta import GroupKind, KubeObject
 from registry_meta.kube.negotiation import JSON, MEDIA_TYPES, TABLE, Rendition, encode, negotiate, wants_pretty
 from registry_meta.kube.objects import DeleteOptions
@@ -136,10 +138,10 @@ class Exchange:
         if self.info.name and "metadata.name" not in self.request.GET.get("fieldSelector", ""):
             self.context.query = self.context.query.copy()
             self.context.query["fieldSelector"] = f"metadata.name={self.info.name}"
-        frames = storage.watch(writer, context=self.context)
+        frames = metrics.held(self.info, storage.watch(writer, context=self.context))
         # A watch holds its thread for long, and must not hold a connection to the database as well.
         connection.close()
-        return StreamingHttpResponse(metrics.held(self.info, frames), content_type=JSON)
+        return StreamingHttpResponse(places.take(frames, limit=settings.ENVIRONMENT.watch_limit), content_type=JSON)
 
     # --- writing
 

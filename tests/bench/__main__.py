@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import mean
 
-from tests.bench import fanout, importing, layers, load, memory, pages, scale, seed
+from tests.bench import fanout, idle, importing, layers, load, memory, pages, scale, seed
 from tests.bench.calibrated import calibration
 from tests.bench.report import Line, table
 from tests.postgres import Postgres, binaries
@@ -20,12 +20,13 @@ from tests.requirements import found
 from tests.server import Server
 
 ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "warning", "WEB_WORKERS": "2"}
-PARTS = ("memory", "get", "list", "create", "import", "watch", "layers", "pages")
+PARTS = ("memory", "get", "list", "create", "import", "watch", "watchers-idle", "layers", "pages")
 ALSO = ("scale",)
 """Parts that run only when they are named, for they take minutes."""
 
 TURNS = 3
 MANY = 1000
+IDLE = 5000
 CREATED = f"{seed.API}/namespaces/{seed.NAMESPACES[3]}/imagestreams"
 
 STREAM_RATIO = 0.65
@@ -37,6 +38,8 @@ LAYERS_MILLISECONDS = 300.0
 PAGES_RATIO = 2.0
 SCALE_RATIO = 1.2
 SCALE_MEMORY_MB = 40.0
+IDLE_READ_MILLISECONDS = 20.0
+IDLE_KB = 250.0
 REST_SECONDS = 15
 
 
@@ -133,6 +136,14 @@ class Bench:
         grown = scale.memory_of(self.server).pss - held.pss
         yield Line("memory that the large store adds (PSS)", grown, "MB", most=SCALE_MEMORY_MB)
 
+    def idle(self) -> Iterator[Line]:
+        """Hold many watches to which nothing happens, and read beside them."""
+        found = idle.idle(self.server, IDLE)
+        note = f"{found.threads:.2f} threads each; opened in {found.opening:.0f} s"
+        yield Line(f"{IDLE} idle watches, memory of each", found.memory, "KB", most=IDLE_KB, note=note)
+        note = f"{found.before:.1f} ms without them; the slowest of {idle.GETS}: {found.slowest:.0f} ms"
+        yield Line("GET beside them", found.beside, "ms", most=IDLE_READ_MILLISECONDS, note=note)
+
     def memory(self, when: str) -> Iterator[Line]:
         """Add up the memory of every process of the server, once the threads that have no work are gone.
 
@@ -183,6 +194,8 @@ def run(bench: Bench, parts: list[str]) -> Iterator[Line]:
         yield from bench.scale()
     if "memory" in parts and len(parts) > 1:
         yield from bench.memory("at the end")
+    if "watchers-idle" in parts:
+        yield from bench.idle()
 
 
 def main() -> int:

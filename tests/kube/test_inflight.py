@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client, override_settings
 
 from registry_meta.kube.errors import StatusError
-from registry_meta.kube.inflight import Gate, gate
+from registry_meta.kube.inflight import WATCH_RETRY_SECONDS, Gate, Places, gate
 from registry_meta.kube.request import SYSTEM
 
 PATH = "/api/v1/namespaces/default/secrets"
@@ -79,3 +79,41 @@ def test_every_answer_gives_its_room_back() -> None:
     codes = [Client().generic(method, PATH).status_code for method in ("GET", "POST", "OPTIONS", "GET")]
 
     assert codes == [403] * 4
+
+
+def test_a_watch_has_a_place_until_its_frames_end() -> None:
+    places = Places()
+    frames = places.take(iter([b"a", b"b"]), limit=1)
+
+    with pytest.raises(StatusError) as refused:
+        places.take(iter([b"c"]), limit=1)
+    assert list(frames) == [b"a", b"b"]
+
+    assert (refused.value.code, refused.value.retry_after) == (429, WATCH_RETRY_SECONDS)
+    assert places.taken == 0
+    assert list(places.take(iter([b"c"]), limit=1)) == [b"c"]
+
+
+def test_a_watch_that_nobody_began_gives_its_place_back_once() -> None:
+    places = Places()
+    frames = places.take((frame for frame in [b"a"]), limit=2)
+    other = places.take((frame for frame in [b"a"]), limit=2)
+
+    frames.close()
+    frames.close()
+    assert places.taken == 1
+    del other
+
+    assert places.taken == 0
+
+
+def test_a_watch_that_fails_gives_its_place_back() -> None:
+    def failing() -> Iterator[bytes]:
+        yield b"a"
+        raise LookupError
+
+    places = Places()
+    with pytest.raises(LookupError):
+        list(places.take(failing(), limit=1))
+
+    assert places.taken == 0

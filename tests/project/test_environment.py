@@ -118,3 +118,8 @@ def test_a_bad_setting_ends_a_command_with_one_line(tmp_path: Path) -> None:
 
     assert done.returncode != 0
     assert done.stderr == "error: REGISTRY_META_PORT: 'none' is not a whole number\n"
+
+
+@pytest.mark.parametrize(("threads", "watches", "limit"), [(6144, 4096, 4096), (8, 4096, 6), (100, 10, 10), (1, 1, 1)])
+def test_watches_leave_threads_for_the_rest(threads: int, watches: int, limit: int) -> None:
+    assert Environment(web_threads=threads, max_watches=watches).watch_limit == limit

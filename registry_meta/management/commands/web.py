@@ -29,6 +29,9 @@ STREAMS = 1000
 """The most requests at a time on one HTTP/2 connection: clients put all of their watches on one."""
 
 
+CONNECTIONS_A_THREAD = 4
+"""How many connections a web process accepts for each request that it holds; further ones wait."""
+
 IDLE_SECONDS = 10
 """How long a thread without work is kept."""
 
@@ -88,6 +91,8 @@ def make_server(environment: Environment, files: certificates.Files) -> WebServe
     """Return the HTTP server, configured."""
     # A watch holds a thread for as long as it is open; a thread that is idle ends after a while.
     threads = environment.web_threads
+    # Connections that wait for nothing hold no thread, so there may be more of them.
+    connections = CONNECTIONS_A_THREAD * threads
     server = WebServer(
         "registry_meta.wsgi:application",
         address=environment.bind,
@@ -98,7 +103,7 @@ def make_server(environment: Environment, files: certificates.Files) -> WebServe
         workers=environment.web_workers,
         blocking_threads=threads,
         blocking_threads_idle_timeout=IDLE_SECONDS,
-        backpressure=threads,
+        backpressure=connections,
         backlog=max(1024, threads),
         http1_settings=HTTP1Settings(),
         http2_settings=HTTP2Settings(max_concurrent_streams=STREAMS),
