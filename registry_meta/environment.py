@@ -91,6 +91,11 @@ class Environment:
     max_requests_inflight: int = setting(
         400, "The most requests, without watches and imports, that one web process has under way; 0 for no limit."
     )
+    request_timeout: int = setting(
+        60,
+        "The most seconds that a request may take, watches and imports not counted; then it is answered 504.",
+        minimum=1,
+    )
     shutdown_delay: int = setting(
         0, "The seconds between the end of being ready and the end of listening, when the server is told to end."
     )

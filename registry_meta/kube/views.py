@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 import uuid
@@ -12,6 +11,7 @@ from dataclasses import replace
 
 import msgspec
 from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from registry_meta.kube import audit, discovery, errors, meta, methods, metrics
 from registry_meta.kube.catalog import catalog
+from registry_meta.kube.deadline import Deadline, allotted
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.exchange import Exchange
 from registry_meta.kube.inflight import gate
@@ -36,8 +37,6 @@ CHUNK = 64 * 1024
 TURNS = threading.BoundedSemaphore(4)
 """How many requests one process works on at a time: more threads would only get in each other's way."""
 
-TIMEOUT = re.compile(r"^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+$")
-
 
 class ApiView(APIView):
     """Every path of the API: authenticates, authorises, and hands over to the verb.
@@ -48,6 +47,7 @@ class ApiView(APIView):
     info: RequestInfo
     actor: Actor | None = None
     context: Context | None = None
+    deadline: Deadline
     is_inside = False
     tells_writes = True
     renderer_classes = ()
@@ -76,7 +76,7 @@ class ApiView(APIView):
         self.actor = _actor(request)
         self._enter(self.actor)
         self.check_permissions(request)
-        _check_timeout(request.GET.get("timeout"))
+        self.deadline = Deadline(allotted(request.GET.get("timeout"), most=settings.ENVIRONMENT.request_timeout))
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:
         """Turn whatever went wrong into a Status; what is not ours to explain is logged and answered with 500."""
@@ -183,7 +183,7 @@ class ApiView(APIView):
         if _takes_long(storage):
             with metrics.long_running(info):
                 return exchange.serve(storage)
-        with TURNS:
+        with self.deadline.turn(TURNS), connection.execute_wrapper(self.deadline):
             return exchange.serve(storage)
 
 
@@ -211,11 +211,6 @@ def _actor(request: Request) -> Actor:
     if not isinstance(actor, Actor):
         raise errors.unauthorized()
     return actor
-
-
-def _check_timeout(value: str | None) -> None:
-    if value and not TIMEOUT.match(value):
-        raise errors.bad_request(f"invalid timeout specified in the request URL - {value[:100]!r} is no duration")
 
 
 def failure(exc: Exception, request: HttpRequest | Request) -> HttpResponse:
