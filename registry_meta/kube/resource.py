@@ -260,9 +260,9 @@ class ShownItems:
 
 def shown(resource: Resource, sub: Subresource | None) -> Shown | None:
     """Return how objects are shown: those of a kind, or the items below one; None for what has no tables."""
-    group, version, kind = resource.answered(sub)
-    if sub is None or (group, version, kind) == (resource.group, resource.version, resource.kind):
+    if sub is None:
         return resource
+    group, version, _ = resource.answered(sub)
     return ShownItems(sub, f"{group}/{version}") if sub.is_list else None
 
 

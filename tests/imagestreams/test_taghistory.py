@@ -148,7 +148,7 @@ def test_a_bad_time_is_named(admin: Api, query: str, fields: list[str]) -> None:
     assert [cause["field"] for cause in body["details"]["causes"]] == fields
 
 
-@pytest.mark.parametrize("query", ["limit=-1", f"limit={10**30}"])
+@pytest.mark.parametrize("query", ["limit=-1", f"limit={2**63 - 1}"])
 def test_a_limit_that_limits_nothing_is_none(admin: Api, query: str) -> None:
     assert told(admin, f"?{query}")["items"] == told(admin)["items"]
 
