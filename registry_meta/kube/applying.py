@@ -116,9 +116,13 @@ class ApplyRequest:
         raise AssertionError("the loop returns or raises")
 
     def create(self) -> Any:
-        """Return the object that the configuration makes where there is none."""
-        if self._config["metadata"].get("resourceVersion"):
+        """Return the object that the configuration makes where there is none; raises 409 if it must be one that was."""
+        meta = self._config["metadata"]
+        if meta.get("resourceVersion"):
             raise errors.conflict(self.context.asked, self.name)
+        if meta.get("uid"):
+            why = f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found"
+            raise errors.conflict(self.context.asked, self.name, why)
         tree, managers = self._application().create()
         return self._object(tree, managers)
 

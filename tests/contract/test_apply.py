@@ -114,3 +114,14 @@ def test_a_configuration_that_is_refused_is_no_news_for_the_log(kind: Kind) -> N
 
     assert answer.status_code == 500
     assert " ERROR " not in kind.server.log[before:]
+
+
+def test_an_object_of_a_uid_is_not_made_anew(kind: Kind) -> None:
+    config = kind.new()
+    config["metadata"]["uid"] = "c3c3c3c3-0000-4000-8000-000000000001"
+
+    answer = apply(kind, config, "one")
+
+    assert status_of(answer) == (409, "Status", "Conflict")
+    assert "no existing object was found" in answer.json()["message"]
+    assert kind.get(config["metadata"]["name"]).status_code == 404
