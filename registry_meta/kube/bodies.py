@@ -12,6 +12,7 @@ from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.protobuf import decode_protobuf
 
 LIMIT = 3 * 1024 * 1024
+DELETE_OPTIONS_VERSIONS = ("v1", "meta.k8s.io/v1")
 PROTOBUF = "protobuf"
 INPUT_TYPES = {
     "application/json": "json",
@@ -59,15 +60,21 @@ def tree_of(request: Request, kind: str, api_version: str) -> tuple[dict[str, An
     return parsed.tree, parsed.duplicates
 
 
-def delete_options(request: Request) -> DeleteOptions:
-    """Return how to delete, from the body or else from the query; raises 400, 413 or 415."""
+def delete_options(request: Request, api_version: str) -> DeleteOptions:
+    """Return how to delete, from the body or else from the query; raises 400, 413 or 415.
+
+    A body may be of a version that has the kind DeleteOptions, `api_version` of what is deleted among them.
+    """
     body = read(request)
     if not body:
         return DeleteOptions.of_query(request.GET)
     form = form_of(request)
     tree: Any = decode_protobuf(body, "DeleteOptions", "v1") if form == PROTOBUF else decode.parse(body, form).tree
-    if not isinstance(tree, dict) or tree.get("kind", "DeleteOptions") != "DeleteOptions":
+    if not isinstance(tree, dict) or (tree.get("kind") or "DeleteOptions") != "DeleteOptions":
         raise errors.bad_request("the body of a deletion must be DeleteOptions")
+    version = tree.get("apiVersion") or api_version
+    if version not in (*DELETE_OPTIONS_VERSIONS, api_version):
+        raise errors.bad_request(f'no kind "DeleteOptions" is registered for version "{version}"')
     tree = {key: value for key, value in tree.items() if key not in ("kind", "apiVersion")}
     options, _ = decode.convert(tree, DeleteOptions, kind="DeleteOptions", version="v1")
     return options

@@ -235,7 +235,7 @@ class Exchange:
         options = self._delete_options()
         tabulator = self._tabulator(rendition)
         deleted = storage.delete_collection(options, context=self.context)
-        if rendition.form or rendition.media_type != JSON or self._is_pretty():
+        if rendition.form or rendition.media_type != JSON or self._is_pretty(rendition):
             page = Page(deleted.documents(), deleted.version, deleted.continue_, deleted.remaining)
             return self._page(page, rendition, tabulator)
         # As many as there may be: they go out as they lie in their file.
@@ -320,7 +320,7 @@ class Exchange:
     def _delete_options(self) -> DeleteOptions:
         """Return how to delete, from the body or else from the query; raises 400 or 422."""
         self._options("DeleteOptions")
-        options = bodies.delete_options(self.request)
+        options = bodies.delete_options(self.request, self.resource.api_version)
         self.context.dry_run = self.context.dry_run or bool(options.dry_run)
         problems = options.problems()
         if problems:
@@ -334,7 +334,9 @@ class Exchange:
             if rendition.form and result.get("kind") != "Status":
                 raise errors.not_acceptable(MEDIA_TYPES)
             body = msgspec.json.encode(result) + b"\n"
-            return self._response(body, Rendition(rendition.media_type), status=result.get("code", status))
+            return self._response(
+                body, Rendition(rendition.media_type, pretty=rendition.pretty), status=result.get("code", status)
+            )
         document = result.document if isinstance(result, Stored) else document_of(result)
         if self.shown is self.resource:
             body = table.object_body(self.resource, document, rendition, self._tabulator(rendition))
@@ -345,11 +347,12 @@ class Exchange:
             body = f'{{"kind":"{kind}","apiVersion":"{api_version}",{document[1:]}\n'.encode()
         return self._response(body, rendition, status=status)
 
-    def _is_pretty(self) -> bool:
-        return wants_pretty(self.request.META.get("HTTP_USER_AGENT", ""), self.request.GET.get("pretty"))
+    def _is_pretty(self, rendition: Rendition) -> bool:
+        agent = self.request.META.get("HTTP_USER_AGENT", "")
+        return rendition.pretty or wants_pretty(agent, self.request.GET.get("pretty"))
 
     def _response(self, body: bytes, rendition: Rendition, *, status: int = 200) -> HttpResponse:
-        pretty = self._is_pretty()
+        pretty = self._is_pretty(rendition)
         if pretty or rendition.media_type != JSON:
             body = encode(body, rendition, pretty=pretty)
         response = HttpResponse(body, status=status, content_type=rendition.media_type)

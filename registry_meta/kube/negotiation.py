@@ -36,11 +36,15 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """The form of an answer; `form` is empty for whole objects, `version` that of the meta.k8s.io type."""
+    """The form of an answer; `form` is empty for whole objects, `version` that of the meta.k8s.io type.
+
+    `pretty` says that the client asked for indented JSON with the media type; see also `wants_pretty`.
+    """
 
     media_type: str = JSON
     form: str = ""
     version: str = "v1"
+    pretty: bool = False
 
 
 @lru_cache(maxsize=512)
@@ -74,15 +78,15 @@ def negotiate(accept: str, *, tables: bool, is_list: bool, streaming: bool = Fal
         media_type = _served(clause.media_type, streaming=streaming)
         if media_type is None:
             continue
-        wanted = clause.get("as")
+        wanted, pretty = clause.get("as"), clause.get("pretty") == "1"
         if not wanted:
-            return Rendition(media_type)
+            return Rendition(media_type, pretty=pretty)
         version = clause.get("v")
         if clause.get("g") != "meta.k8s.io" or version not in META_VERSIONS:
             continue
         partial = PARTIAL_LIST if is_list and not streaming else PARTIAL
         if wanted == partial or (wanted == TABLE and tables):
-            return Rendition(media_type, wanted, version)
+            return Rendition(media_type, wanted, version, pretty)
     raise errors.not_acceptable(MEDIA_TYPES)
 
 

@@ -264,3 +264,31 @@ def test_a_replacement_that_would_create_needs_the_right_to_create(kind: Kind) -
     assert status_of(answer) == ((403, "Status", "Forbidden") if creates else (404, "Status", "NotFound"))
     assert not creates or "cannot create resource" in answer.json()["message"]
     assert kind.get(name_of(document)).status_code == 404
+
+
+def test_json_is_indented_for_people(kind: Kind) -> None:
+    created = kind.settled()
+    url = kind.url(name_of(created))
+
+    answers = [
+        kind.client.get(url, params={"pretty": "true"}),
+        kind.client.get(url, headers={"Accept": "application/json;pretty=1"}),
+        kind.client.get(url, headers={"User-Agent": "curl/8.5"}),
+    ]
+
+    assert all(answer.text.startswith('{\n  "kind"') and answer.json() == created for answer in answers)
+    assert "\n  " not in kind.get(name_of(created)).text
+
+
+@pytest.mark.parametrize("version", ["v1", "meta.k8s.io/v1", "own"])
+def test_how_to_delete_is_said_in_the_versions_that_know_it(kind: Kind, version: str) -> None:
+    created = kind.create()
+    known = kind.resource.api_version if version == "own" else version
+    options = {"kind": "DeleteOptions", "dryRun": ["All"]}
+
+    accepted = kind.client.delete(kind.url(name_of(created)), json={**options, "apiVersion": known})
+    refused = kind.client.delete(kind.url(name_of(created)), json={**options, "apiVersion": "example.com/v1"})
+
+    assert accepted.status_code == 200, accepted.text
+    assert status_of(refused) == (400, "Status", "BadRequest")
+    assert kind.get(name_of(created)).status_code == 200
