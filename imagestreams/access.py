@@ -18,14 +18,14 @@ def may_pull(actor: Actor, namespace: str, stream: str) -> bool:
     return policy.decide(actor, asked).allowed
 
 
-def may_create_tags(actor: Actor, namespace: str, *, resource: str = "imagestreamtags") -> bool:
-    """Return whether an actor may create image stream tags, which writing to a missing stream demands."""
+def may_create_tags(actor: Actor, namespace: str, *, resource: str) -> bool:
+    """Return whether an actor may create tags, as one of their two kinds, which writing to a missing stream demands."""
     asked = Attributes(verb="create", namespace=namespace, group=GROUP, version=VERSION, resource=resource, name="")
     return policy.decide(actor, asked).allowed
 
 
-def creation_refused(context: Context, *, resource: str = "imagestreamtags") -> errors.StatusError:
-    """Return 403 for an actor who may not create image stream tags."""
+def creation_refused(context: Context, *, resource: str) -> errors.StatusError:
+    """Return 403 for an actor who may not create tags."""
     asked = GroupResource(GROUP, resource)
     why = (
         f'User "{context.actor.username}" cannot create resource "{resource}" in API group "{GROUP}"'

@@ -9,9 +9,10 @@ from typing import Any
 
 from django.conf import settings
 
-from imagestreams import access, holds, manifests, rows, tags, validation
+from imagestreams import holds, manifests, rows, tags, validation
 from imagestreams.api.imagestreamimages import find_image
 from imagestreams.api.tagwrites import (
+    check_change,
     check_tag_version,
     named_tag,
     read_stream,
@@ -111,7 +112,11 @@ class ImageStreamTagStorage:
         stream_name, tag = _lax_split(obj.metadata.name)
         if obj.tag is not None and not obj.tag.name:
             obj.tag.name = tag
-        _validate(obj, context=context)
+        if obj.tag is not None:
+            tags.default_tag(obj.tag, import_mode=settings.ENVIRONMENT.import_mode)
+        problems = _problems(obj)
+        if problems:
+            raise errors.invalid(IMAGE_STREAM_TAGS.group_kind, obj.metadata.name, problems)
         name = obj.metadata.name
 
         def change(stream: ImageStream, *, missing: bool) -> ImageStream:
@@ -133,7 +138,7 @@ class ImageStreamTagStorage:
             old = tag_view(stream, tag, image=None, allow_empty=True, context=context)
             new: ImageStreamTag = edit(copy.deepcopy(old))
             check_tag_version(new, stream, missing=missing, context=context)
-            _admit_update(new, old, missing=missing, context=context)
+            _check_change(new, old, missing=missing, context=context)
             present = tags.tag_of(stream, tag)
             existed.append(present is not None)
             if present is None and new.tag is None:
@@ -183,33 +188,21 @@ def _lax_split(name: str) -> tuple[str, str]:
     return stream, tag or "latest"
 
 
-def _validate(obj: ImageStreamTag, *, context: Context) -> None:
-    problems: list[FieldError] = machinery.object_meta(obj.metadata, namespaced=True, name_rule=machinery.path_segment)
-    if obj.tag is not None:
-        tags.default_tag(obj.tag, import_mode=settings.ENVIRONMENT.import_mode)
-    problems += validation.image_stream_tag(obj)
-    if problems:
-        raise errors.invalid(IMAGE_STREAM_TAGS.group_kind, obj.metadata.name, problems)
+def _problems(obj: ImageStreamTag) -> list[FieldError]:
+    """Return what is wrong with a new tag."""
+    problems = machinery.object_meta(obj.metadata, namespaced=True, name_rule=machinery.path_segment)
+    return problems + validation.image_stream_tag(obj)
 
 
-def _admit_update(new: ImageStreamTag, old: ImageStreamTag, *, missing: bool, context: Context) -> None:
-    """Hold a change to the rules of creation or of update, whichever it is."""
-    if new.tag is not None:
-        tags.default_tag(new.tag, import_mode=settings.ENVIRONMENT.import_mode)
+def _check_change(new: ImageStreamTag, old: ImageStreamTag, *, missing: bool, context: Context) -> None:
+    def changed() -> list[FieldError]:
+        if new.tag is not None:
+            new.tag.annotations = new.metadata.annotations
+        new.conditions, new.image = old.conditions, old.image
+        return validation.image_stream_tag_update(new, old)
+
     new.metadata.labels = new.metadata.labels or old.metadata.labels
-    if missing:
-        if new.tag is not None and not new.tag.name:
-            new.tag.name = named_tag(new.metadata.name, FORM)[1]
-        if not access.may_create_tags(context.actor, context.namespace):
-            raise access.creation_refused(context)
-        _validate(new, context=context)
-        return
-    if new.tag is not None:
-        new.tag.annotations = new.metadata.annotations
-    new.conditions, new.image = old.conditions, old.image
-    problems = validation.image_stream_tag_update(new, old)
-    if problems:
-        raise errors.invalid(IMAGE_STREAM_TAGS.group_kind, new.metadata.name, problems)
+    check_change(new, new.tag, missing=missing, context=context, made=lambda: _problems(new), changed=changed)
 
 
 IMAGE_STREAM_TAGS = Resource(

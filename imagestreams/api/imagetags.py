@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
-from imagestreams import access, rows, tags, validation
+from imagestreams import rows, tags, validation
 from imagestreams.api.imagestreamimages import find_image
 from imagestreams.api.tagwrites import (
+    check_change,
     check_tag_version,
     named_tag,
     read_stream,
@@ -23,6 +24,7 @@ from imagestreams.api.tagwrites import (
 from imagestreams.types import GROUP, VERSION, Image, ImageStream, ImageTag
 from registry_meta.kube import errors
 from registry_meta.kube import validation as machinery
+from registry_meta.kube.errors import FieldError
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import ListOptions, Page
 from registry_meta.kube.request import Context
@@ -68,8 +70,12 @@ class ImageTagStorage:
     def create(self, obj: ImageTag, *, context: Context) -> ImageTag:
         """Add a tag to a stream, which is made if it is missing."""
         require_name(obj.metadata, IMAGE_TAGS.group_kind)
-        _prepare(obj)
-        _validate(obj)
+        if obj.spec is not None:
+            obj.spec.name = obj.spec.name or obj.metadata.name.partition(":")[2]
+            tags.default_tag(obj.spec, import_mode=settings.ENVIRONMENT.import_mode)
+        problems = _problems(obj)
+        if problems:
+            raise errors.invalid(IMAGE_TAGS.group_kind, obj.metadata.name, problems)
         stream_name, tag = named_tag(obj.metadata.name, FORM)
         name = obj.metadata.name
 
@@ -91,7 +97,10 @@ class ImageTagStorage:
             old = tag_view(stream, tag, image=None)
             new: ImageTag = edit(copy.deepcopy(old))
             check_tag_version(new, stream, missing=missing, context=context)
-            _admit_update(new, old, missing=missing, context=context)
+            check_change(
+                new, new.spec, missing=missing, context=context, made=lambda: _problems(new),
+                changed=lambda: validation.image_tag_update(new, old),
+            )  # fmt: skip
             existed.append(old.spec is not None)
             if new.spec is None:
                 tags.drop_wish(stream, tag)
@@ -122,32 +131,10 @@ def _listed(stream: ImageStream, context: Context) -> Iterator[tuple[str, str]]:
         yield view.metadata.name, document_of(view)
 
 
-def _prepare(obj: ImageTag) -> None:
-    if obj.spec is not None:
-        obj.spec.name = obj.spec.name or obj.metadata.name.partition(":")[2]
-        tags.default_tag(obj.spec, import_mode=settings.ENVIRONMENT.import_mode)
-
-
-def _validate(obj: ImageTag) -> None:
+def _problems(obj: ImageTag) -> list[FieldError]:
+    """Return what is wrong with a new tag."""
     problems = machinery.object_meta(obj.metadata, namespaced=True, name_rule=machinery.path_segment)
-    problems += validation.image_tag(obj)
-    if problems:
-        raise errors.invalid(IMAGE_TAGS.group_kind, obj.metadata.name, problems)
-
-
-def _admit_update(new: ImageTag, old: ImageTag, *, missing: bool, context: Context) -> None:
-    if new.spec is not None:
-        tags.default_tag(new.spec, import_mode=settings.ENVIRONMENT.import_mode)
-    if missing:
-        if not access.may_create_tags(context.actor, context.namespace, resource="imagetags"):
-            raise access.creation_refused(context, resource="imagetags")
-        if new.spec is not None:
-            _prepare(new)
-        _validate(new)
-        return
-    problems = validation.image_tag_update(new, old)
-    if problems:
-        raise errors.invalid(IMAGE_TAGS.group_kind, new.metadata.name, problems)
+    return problems + validation.image_tag(obj)
 
 
 IMAGE_TAGS = Resource(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from imagestreams import tags
+from django.conf import settings
+
+from imagestreams import access, tags
 from imagestreams.api import imagestreams as streams
 from imagestreams.api.imagestreams import IMAGE_STREAMS
-from imagestreams.types import ImageStream, ImageStreamTag, ImageTag
+from imagestreams.types import ImageStream, ImageStreamTag, ImageTag, TagReference
 from registry_meta.kube import errors, pagination, store
-from registry_meta.kube.errors import StatusError
+from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind, ObjectMeta, new_uid, timestamp
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import ListOptions, Page
@@ -105,6 +107,33 @@ def check_tag_version(new: ImageStreamTag | ImageTag, stream: ImageStream, *, mi
     if uid and uid != stream.metadata.uid:
         why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {stream.metadata.uid}"
         raise errors.conflict(context.asked, name, why)
+
+
+def check_change(
+    new: ImageStreamTag | ImageTag,
+    wish: TagReference | None,
+    *,
+    missing: bool,
+    context: Context,
+    made: Callable[[], list[FieldError]],
+    changed: Callable[[], list[FieldError]],
+) -> None:
+    """Hold a change to the rules of creation if its stream is missing, else to those of update; raises 403 or 422.
+
+    `wish` is the tag that `new` asks for, which gets its defaults here; `made` and `changed` return what is wrong with
+    `new` as a new tag and as a changed one.
+    """
+    if wish is not None:
+        tags.default_tag(wish, import_mode=settings.ENVIRONMENT.import_mode)
+    if missing:
+        if wish is not None and not wish.name:
+            wish.name = new.metadata.name.partition(":")[2]
+        resource = context.resource.plural
+        if not access.may_create_tags(context.actor, context.namespace, resource=resource):
+            raise access.creation_refused(context, resource=resource)
+    problems = made() if missing else changed()
+    if problems:
+        raise errors.invalid(context.resource.group_kind, new.metadata.name, problems)
 
 
 def remove_tag(name: str, options: DeleteOptions, form: str, *, context: Context) -> dict[str, Any]:
