@@ -190,7 +190,7 @@ def _owners(owners: Sequence[OwnerReference]) -> list[FieldError]:
 
 def _owner(owner: OwnerReference, field: str) -> list[FieldError]:
     problems: list[FieldError] = []
-    if not owner.api_version.rpartition("/")[2]:
+    if not owner.api_version.rpartition("/")[2] or owner.api_version.count("/") > 1:
         problems.append(errors.invalid_value(f"{field}.apiVersion", owner.api_version, "version must not be empty"))
     problems += [
         errors.invalid_value(f"{field}.{name}", value, "must not be empty")

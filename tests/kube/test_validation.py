@@ -198,6 +198,10 @@ def test_metadata_that_is_right() -> None:
             ],
         ),
         (
+            {"owner_references": [owner("x", api_version="a/b/c")]},
+            ['metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty'],
+        ),
+        (
             {"owner_references": [owner("x", kind="Event")]},
             [
                 'metadata.ownerReferences: Invalid value: {"apiVersion":"v1","kind":"Event","name":"x","uid":"uid-x"}:'
