@@ -245,6 +245,9 @@ class Loop:
             except CUT:
                 time.sleep(PAUSE)
             except ApiException as error:
+                if error.status == 0:  # how the client tells of a connection that was cut in TLS
+                    time.sleep(PAUSE)
+                    continue
                 if error.status not in (404, 409):
                     raise
                 return
