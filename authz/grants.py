@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from authz import scopes
 from authz.rules import (
     ALLOWED,
     DENIED,
@@ -76,6 +77,7 @@ class Grants:
         self._roles: dict[Place, Permissions] = {}
         self._buckets: dict[str, dict[Holder, tuple[Grant, ...]]] = {}
         self._holders: dict[Place, set[Holder]] = {}
+        self._harmless: dict[str, tuple[Permissions, Permissions]] = {}
 
     def put(self, key: str, namespace: str, name: str, document: str | None) -> None:
         """Take in a role or binding as it now is; None when it is gone."""
@@ -100,11 +102,14 @@ class Grants:
             self._holders[place] = set(granted)
 
     def decide(self, actor: Actor, asked: Attributes) -> Decision:
-        """Return whether an actor may do something, and why."""
+        """Return whether an actor may do something, and why; the scopes of his token limit even masters."""
+        where = places(asked)
+        limits = actor.extra.get(scopes.EXTRA)
+        if limits and not self._pass(limits, asked, where):
+            return Decision(False, scopes.denial(limits), denied=True)
         if MASTERS in actor.groups:
             return ALLOWED
         missing: list[str] = []
-        where = places(asked)
         for grant in self._of(actor, asked.namespace):
             role = self._roles.get(grant.role)
             if role is None:
@@ -115,6 +120,21 @@ class Grants:
             return DENIED
         texts = list(dict.fromkeys(missing))
         return Decision(False, f"RBAC: {texts[0]}" if len(texts) == 1 else f"RBAC: [{', '.join(texts)}]")
+
+    def _pass(self, limits: Sequence[str], asked: Attributes, where: list[tuple[str, str]]) -> bool:
+        if scopes.FULL in limits:
+            return True
+        passing = scopes.permissions(limits, asked.namespace, role=self._scoped)
+        return any(permissions.allow(asked, where) for permissions in passing)
+
+    def _scoped(self, scope: scopes.RoleScope) -> Permissions | None:
+        role = self._roles.get(("", scope.role))
+        if role is None or scope.escalating:
+            return role
+        known = self._harmless.get(scope.role)
+        if known is None or known[0] is not role:
+            known = self._harmless[scope.role] = (role, Permissions(scopes.harmless(role.rules)))
+        return known[1]
 
     def rules(self, actor: Actor, namespace: str) -> list[PolicyRule]:
         """Return the rules that an actor holds in a namespace, or with an empty one in the whole cluster.

@@ -80,10 +80,14 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An answer; `reason` says which binding allowed it, or which roles are missing; empty when nothing did."""
+    """An answer; `reason` says which binding allowed it, or which roles are missing; empty when nothing did.
+
+    `denied` says that no role could allow it, since the scopes of the token do not.
+    """
 
     allowed: bool
     reason: str = ""
+    denied: bool = False
 
 
 ALLOWED = Decision(True)

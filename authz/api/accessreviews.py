@@ -171,7 +171,7 @@ def _subject_problems(spec: SubjectAccessReviewSpec) -> list[FieldError]:
 
 def _answered(review: Review, actor: Actor) -> Review:
     decision = policy.decide(actor, asked(review.spec))
-    review.status = SubjectAccessReviewStatus(allowed=decision.allowed, reason=decision.reason)
+    review.status = SubjectAccessReviewStatus(allowed=decision.allowed, denied=decision.denied, reason=decision.reason)
     return review
 
 
