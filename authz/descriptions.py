@@ -1,4 +1,4 @@
-"""What the fields of namespaces, accounts, secrets, roles and reviews mean, in words for `kubectl explain`."""
+"""What the fields of namespaces, people, secrets, roles and reviews mean, in words for `kubectl explain`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from authz import aggregation, rules, selectors
 from authz.api import (
     accessreviews,
     events,
+    groups,
+    identities,
     limitranges,
     namespaces,
+    oauthaccesstokens,
     resourcequotas,
     rolebindings,
     roles,
@@ -19,6 +22,7 @@ from authz.api import (
     subjectreviews,
     tokenrequests,
     tokenreviews,
+    users,
 )
 
 BINDING = {"roleRef": "The role that is given. It cannot be changed.", "subjects": "Who is given the role."}
@@ -199,4 +203,32 @@ REVIEWS: Mapping[type, Mapping[str, str]] = {
     tokenrequests.TokenRequestStatus: {"expirationTimestamp": "When the token ends.", "token": "The token."},
 }
 
-DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**CORE, **LIMITS, **POLICY, **REVIEWS}
+TOKEN = {
+    "authorizeToken": "The name of the code that the token was given out for.",
+    "clientName": "The OAuth client by which the user logged in.",
+    "expiresIn": "How long the token is valid from its creation, in seconds; 0 for ever.",
+    "inactivityTimeoutSeconds": "How long the token may go unused; kept, and not acted upon.",
+    "redirectURI": "Where the browser was sent back to.",
+    "refreshToken": "Always empty.",
+    "scopes": "What the token may be used for, such as user:full.",
+    "userName": "Whose token it is.",
+    "userUID": "The uid of the user; the token ends with him.",
+}
+
+PEOPLE: Mapping[type, Mapping[str, str]] = {
+    users.User: {
+        "fullName": "The full name of the user.",
+        "groups": "The groups that count, when somebody reads himself (`~`); otherwise empty.",
+        "identities": "The identities by which the user logs in.",
+    },
+    identities.Identity: {
+        "extra": "What the provider says of the user: name, email, preferred_username.",
+        "providerName": "The identity provider.",
+        "providerUserName": "What the provider calls the user, unchangeable and unique there.",
+        "user": "The user who logs in with the identity, by name and uid.",
+    },
+    groups.Group: {"users": "The members, by name."},
+    oauthaccesstokens.OAuthAccessToken: TOKEN,
+}
+
+DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**CORE, **LIMITS, **PEOPLE, **POLICY, **REVIEWS}

@@ -1,4 +1,4 @@
-"""The roles and bindings of the whole server in memory, found by who is asking."""
+"""The roles, bindings and groups of the whole server in memory, found by who is asking."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from authz import scopes
+from authz import people, scopes
 from authz.rules import (
     ALLOWED,
     DENIED,
@@ -28,7 +28,8 @@ ROLES = f"roles.{GROUP}"
 CLUSTER_ROLES = f"clusterroles.{GROUP}"
 ROLE_BINDINGS = f"rolebindings.{GROUP}"
 CLUSTER_ROLE_BINDINGS = f"clusterrolebindings.{GROUP}"
-KEYS = (ROLES, CLUSTER_ROLES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
+GROUPS = f"groups.{people.GROUP}"
+KEYS = (ROLES, CLUSTER_ROLES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS, GROUPS)
 """The kinds that make up the policy, by the keys of their storage."""
 
 
@@ -41,6 +42,11 @@ class _Binding(msgspec.Struct, rename="camel"):
     subjects: list[Subject] | None = None
 
 
+class _Group(msgspec.Struct):
+    users: list[str] | None = None
+
+
+GROUP_DECODER = msgspec.json.Decoder(_Group)
 ROLE_DECODER = msgspec.json.Decoder(_Role)
 BINDING_DECODER = msgspec.json.Decoder(_Binding)
 
@@ -67,7 +73,7 @@ class Grant:
 
 
 class Grants:
-    """Roles and bindings, indexed; `version` is the change up to which they are known.
+    """Roles, bindings and groups, indexed; `version` is the change up to which they are known.
 
     One thread at a time may `put`; any number may ask meanwhile, since buckets are replaced and never changed.
     """
@@ -77,10 +83,15 @@ class Grants:
         self._roles: dict[Place, Permissions] = {}
         self._buckets: dict[str, dict[Holder, tuple[Grant, ...]]] = {}
         self._holders: dict[Place, set[Holder]] = {}
+        self._members: dict[str, frozenset[str]] = {}
+        self._groups: dict[str, tuple[str, ...]] = {}
         self._harmless: dict[str, tuple[Permissions, Permissions]] = {}
 
     def put(self, key: str, namespace: str, name: str, document: str | None) -> None:
-        """Take in a role or binding as it now is; None when it is gone."""
+        """Take in a role, binding or group as it now is; None when it is gone."""
+        if key == GROUPS:
+            self._gather(name, () if document is None else GROUP_DECODER.decode(document).users or ())
+            return
         if key in (ROLES, CLUSTER_ROLES):
             if document is None:
                 self._roles.pop((namespace, name), None)
@@ -100,6 +111,24 @@ class Grants:
             buckets[holder] = tuple(kept)
         if granted:
             self._holders[place] = set(granted)
+
+    def _gather(self, group: str, users: Iterable[str]) -> None:
+        members = frozenset(users)
+        before = self._members.pop(group, frozenset())
+        for user in before - members:
+            kept = tuple(name for name in self._groups[user] if name != group)
+            if kept:
+                self._groups[user] = kept
+            else:
+                del self._groups[user]
+        for user in members - before:
+            self._groups[user] = tuple(sorted((*self._groups.get(user, ()), group)))
+        if members:
+            self._members[group] = members
+
+    def groups_of(self, username: str) -> tuple[str, ...]:
+        """Return the names of the Group objects that list a user, sorted."""
+        return self._groups.get(username, ())
 
     def decide(self, actor: Actor, asked: Attributes) -> Decision:
         """Return whether an actor may do something, and why; the scopes of his token limit even masters."""
@@ -195,7 +224,7 @@ Row = tuple[str, str, str, str | None]
 
 
 def grants(version: int, rows: Iterable[Row]) -> Grants:
-    """Return the index of roles and bindings."""
+    """Return the index of roles, bindings and groups."""
     index = Grants(version)
     for row in rows:
         index.put(*row)

@@ -14,7 +14,7 @@ from registry_meta.kube.models import Change
 from registry_meta.kube.request import Actor
 
 MARK = "policy"
-"""The counter that moves with every role and binding."""
+"""The counter that moves with every role, binding and group."""
 
 COUNTERS = "SELECT name, value FROM kube_counter WHERE name IN ('policy', 'tokens')"
 _KINDS = ", ".join(f"'{key}'" for key in KEYS)
@@ -27,7 +27,7 @@ SINCE = (
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How far roles and bindings, and tokens, have moved: what is remembered of older states no longer counts."""
+    """How far the policy and the tokens have moved: what is remembered of older states no longer counts."""
 
     policy: int
     tokens: int
@@ -42,7 +42,7 @@ def freshness() -> Freshness:
 
 
 class Memory:
-    """The roles and bindings that this process knows, shared by its threads."""
+    """The roles, bindings and groups that this process knows, shared by its threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -12,8 +12,11 @@ from authz.api.accessreviews import (
 from authz.api.clusterrolebindings import CLUSTER_ROLE_BINDINGS
 from authz.api.clusterroles import CLUSTER_ROLES
 from authz.api.events import EVENTS
+from authz.api.groups import GROUPS
+from authz.api.identities import IDENTITIES
 from authz.api.limitranges import LIMIT_RANGES
 from authz.api.namespaces import NAMESPACES
+from authz.api.oauthaccesstokens import OAUTH_ACCESS_TOKENS
 from authz.api.resourcequotas import RESOURCE_QUOTAS
 from authz.api.rolebindings import ROLE_BINDINGS
 from authz.api.roles import ROLES
@@ -22,6 +25,7 @@ from authz.api.secrets import SECRETS
 from authz.api.serviceaccounts import SERVICE_ACCOUNTS
 from authz.api.subjectreviews import SELF_SUBJECT_REVIEWS
 from authz.api.tokenreviews import TOKEN_REVIEWS
+from authz.api.users import USERS
 from authz.descriptions import DESCRIPTIONS
 from registry_meta.kube import openapi_text
 from registry_meta.kube.catalog import catalog
@@ -45,6 +49,10 @@ KINDS = (
     SELF_SUBJECT_RULES_REVIEWS,
     SELF_SUBJECT_REVIEWS,
     TOKEN_REVIEWS,
+    USERS,
+    IDENTITIES,
+    GROUPS,
+    OAUTH_ACCESS_TOKENS,
 )
 
 

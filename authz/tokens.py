@@ -93,15 +93,19 @@ def recognise(token: str, *, counter: int) -> Known | None:
     """
     if not token.startswith(PREFIX) or len(token) > LONGEST:
         return None
-    wanted = hash_of(token)
-    remembered = memory.at(counter)
-    known = remembered.get(wanted)
+    known = recalled(token, counter=counter)
     if known is None:
+        wanted = hash_of(token)
         row = Token.objects.filter(hash=wanted, revoked_at=None).first()
         if row is None or not hmac.compare_digest(row.hash, wanted):
             return None
-        known = remembered[wanted] = Known(actor_of(row), row.expires_at, tuple(row.audiences))
+        known = memory.at(counter)[wanted] = Known(actor_of(row), row.expires_at, tuple(row.audiences))
     return known
+
+
+def recalled(token: str, *, counter: int) -> Known | None:
+    """Return what a token says if this process has recognised it since one last ended, without asking the database."""
+    return memory.at(counter).get(hash_of(token))
 
 
 def actor_of(row: Token) -> Actor:
@@ -115,8 +119,13 @@ def revoke(which: Q, *, now: datetime) -> int:
     with transaction.atomic():
         count = Token.objects.filter(which, revoked_at=None).update(revoked_at=now)
         if count:
-            Counter.objects.filter(name="tokens").update(value=F("value") + 1)
+            forget()
     return count
+
+
+def forget() -> None:
+    """Have every process look at tokens anew from its next request on, in the transaction that ends some of them."""
+    Counter.objects.filter(name="tokens").update(value=F("value") + 1)
 
 
 def revoke_bound_to(uid: str, *, now: datetime) -> int:

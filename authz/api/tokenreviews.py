@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from authz import policy, tokens
+from authz import credentials, policy, tokens
 from authz.api.subjectreviews import GROUP, VERSION, UserInfo, user_info
 from registry_meta.kube import errors
 from registry_meta.kube.meta import KubeObject, KubeStruct
@@ -47,7 +47,7 @@ class TokenReviewStorage:
         if not obj.spec.token:
             raise errors.bad_request("token is required for TokenReview in authentication")
         wanted = obj.spec.audiences or [tokens.AUDIENCE]
-        known = tokens.recognise(obj.spec.token, counter=policy.freshness().tokens)
+        known = credentials.recognise(obj.spec.token, seen=policy.freshness())
         if known is None or not known.serves(wanted, now=context.now):
             obj.status = TokenReviewStatus(error=UNKNOWN)
         else:

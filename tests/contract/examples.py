@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class Example:
 
     content: Callable[[str], Document] = lambda namespace: {}
     name: Callable[[str], str] = plain_name
+    of_name: Callable[[str], Document] = lambda name: {}
+    """What an object holds that must fit its name."""
     generates_names: bool = True
     finishes_elsewhere: bool = False
     """Deletion begins with the request and is finished by a worker."""
@@ -74,6 +77,28 @@ def quota(namespace: str) -> Document:
     return {"spec": {"hard": {"pods": "4", "requests.storage": "10Gi"}}}
 
 
+def token_name(word: str) -> str:
+    """Return a name as access tokens have it, the hash of something."""
+    return "sha256~" + base64.urlsafe_b64encode(hashlib.sha256(word.encode()).digest()).decode().rstrip("=")
+
+
+def identity_name(word: str) -> str:
+    """Return a name as identities have it."""
+    return f"contract:{word}"
+
+
+def access_token(namespace: str) -> Document:
+    """Return what an access token says; there is no such user, so nobody gets in with it."""
+    return {
+        "clientName": "openshift-challenging-client",
+        "expiresIn": 86400,
+        "redirectURI": "https://127.0.0.1/oauth/token/implicit",
+        "scopes": ["user:full"],
+        "userName": "somebody",
+        "userUID": "00000000-0000-4000-8000-000000000000",
+    }
+
+
 EXAMPLES: dict[str, Example] = {
     "namespaces": Example(finishes_elsewhere=True),
     "secrets": Example(lambda namespace: {"type": "Opaque", "data": {"key": "dmFsdWU="}}),
@@ -86,6 +111,15 @@ EXAMPLES: dict[str, Example] = {
     f"rolebindings.{RBAC}": Example(binding),
     f"clusterroles.{RBAC}": Example(rules, everyone_reads=True),
     f"clusterrolebindings.{RBAC}": Example(binding),
+    "users.user.openshift.io": Example(lambda namespace: {"fullName": "Some Body"}),
+    "identities.user.openshift.io": Example(
+        lambda namespace: {"providerName": "contract"},
+        identity_name,
+        lambda name: {"providerUserName": name.partition(":")[2]},
+        generates_names=False,
+    ),
+    "groups.user.openshift.io": Example(lambda namespace: {"users": ["somebody"]}),
+    "oauthaccesstokens.oauth.openshift.io": Example(access_token, token_name, generates_names=False),
     "images.image.openshift.io": Example(image, digest_name, generates_names=False),
     "imagestreams.image.openshift.io": Example(lambda namespace: {"spec": {"lookupPolicy": {"local": False}}}),
     "imagetriggers.triggers.registry-meta.io": Example(trigger, observed=True),

@@ -56,7 +56,7 @@ class Kind:
             metadata["namespace"] = self.namespace
         head = {"kind": self.resource.kind, "apiVersion": self.resource.api_version}
         content: Document = self.example.content(self.namespace)
-        return {**head, "metadata": metadata, **content}
+        return {**head, "metadata": metadata, **content, **self.example.of_name(name)}
 
     def create(self, suffix: str = "a") -> Document:
         """Create an object and return it."""

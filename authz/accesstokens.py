@@ -1,0 +1,79 @@
+"""The tokens of people who logged in: given out as objects that hold their hash, and recognised by it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from authz import scopes as limits
+from authz.api.oauthaccesstokens import OAUTH_ACCESS_TOKENS, OAuthAccessToken
+from authz.api.users import USERS
+from authz.people import OAUTH
+from authz.rules import AUTHENTICATED
+from authz.tokens import AUDIENCE, LONGEST, PREFIX, RANDOM_BYTES, Known, Memory
+from registry_meta.kube import store
+from registry_meta.kube.meta import ObjectMeta
+from registry_meta.kube.request import SYSTEM, Actor, Context
+
+REASON = "somebody logged in"
+
+memory = Memory()
+
+
+def issue(
+    user: str, *, uid: str, client: str, scopes: Sequence[str], expires_in: int, redirect_uri: str, now: datetime
+) -> str:
+    """Give out a token for a user and return it, the only time that it is seen; `expires_in` is in seconds, 0 for ever.
+
+    Raises 422 for scopes that there are not or that the client may not ask for.
+    """
+    token = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    obj = OAuthAccessToken(
+        metadata=ObjectMeta(name=name_of(token)), client_name=client, expires_in=expires_in, scopes=list(scopes),
+        redirect_uri=redirect_uri, user_name=user, user_uid=uid,
+    )  # fmt: skip
+    context = Context(SYSTEM, OAUTH_ACCESS_TOKENS, now, reason=REASON)
+    store.create(OAUTH_ACCESS_TOKENS, obj, context=context, strategy=OAUTH_ACCESS_TOKENS.storage.strategy)
+    return token
+
+
+def name_of(token: str) -> str:
+    """Return the name of the object of a token: the hash of what is secret in it."""
+    digest = hashlib.sha256(token.removeprefix(PREFIX).encode()).digest()
+    return PREFIX + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def recognise(token: str, *, counter: int) -> Known | None:
+    """Return what a token says, expired or not; None when it is no access token, or its user is gone.
+
+    The actor comes without the groups that Group objects put him in. `counter` is the present value of the counter of
+    tokens, which moves when a token or a user is deleted.
+    """
+    if not token.startswith(PREFIX) or len(token) > LONGEST:
+        return None
+    name = name_of(token)
+    remembered = memory.at(counter)
+    known = remembered.get(name)
+    if known is None:
+        known = _read(name)
+        if known is not None:
+            remembered[name] = known
+    return known
+
+
+def _read(name: str) -> Known | None:
+    stored = store.find(OAUTH_ACCESS_TOKENS, "", name)
+    if stored is None:
+        return None
+    token: OAuthAccessToken = stored.object()
+    user = store.find(USERS, "", token.user_name)
+    # A user who was deleted and made anew is somebody else.
+    if user is None or user.uid != token.user_uid:
+        return None
+    if token.metadata.deletion_timestamp or user.object().metadata.deletion_timestamp:
+        return None
+    extra = {limits.EXTRA: tuple(token.scopes or ())}
+    return Known(Actor(token.user_name, (OAUTH, AUTHENTICATED), user.uid, extra), token.expires_at(), (AUDIENCE,))

@@ -1,0 +1,172 @@
+"""The kind OAuthAccessToken: a token that somebody logged in for; its name is the hash of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import msgspec
+
+from authz import people, scopes, tokens
+from authz.rules import split_account
+from registry_meta.kube import errors
+from registry_meta.kube.errors import FieldError
+from registry_meta.kube.meta import KubeObject, parse_time
+from registry_meta.kube.objects import ObjectStorage
+from registry_meta.kube.request import Context
+from registry_meta.kube.resource import NAME, Column, Resource
+from registry_meta.kube.strategy import Strategy
+from registry_meta.kube.table import age
+from registry_meta.kube.validation import dns_subdomain, path_segment
+
+GROUP = "oauth.openshift.io"
+VERSION = "v1"
+
+SHORTEST_NAME = 32
+
+
+class OAuthAccessToken(KubeObject):
+    """Whose token it is, by which client he logged in, what it may be used for and how long."""
+
+    client_name: str = ""
+    expires_in: int = 0
+    scopes: list[str] | None = None
+    redirect_uri: str = msgspec.field(default="", name="redirectURI")
+    user_name: str = ""
+    user_uid: str = msgspec.field(default="", name="userUID")
+    authorize_token: str = ""
+    refresh_token: str = ""
+    inactivity_timeout_seconds: int = 0
+
+    def expires_at(self) -> datetime | None:
+        """Return when the token ends; None for one that never does."""
+        if self.expires_in <= 0 or not self.metadata.creation_timestamp:
+            return None
+        return parse_time(self.metadata.creation_timestamp) + timedelta(seconds=self.expires_in)
+
+
+class OAuthAccessTokenStrategy(Strategy[OAuthAccessToken]):
+    """A token does not change; it ends at the next request when its object goes."""
+
+    unconditional_update = False
+
+    @staticmethod
+    def name_problems(name: str) -> list[str]:
+        """Return what keeps a text from being the hash of a token."""
+        problems = path_segment(name)
+        if not problems and len(name) < SHORTEST_NAME:
+            problems = [f"must be at least {SHORTEST_NAME} characters long"]
+        if not problems and not name.startswith(tokens.PREFIX):
+            problems = ["only the new format of tokens (prefixed with sha256~) is allowed"]
+        return problems
+
+    def validate(self, obj: OAuthAccessToken, *, context: Context) -> list[FieldError]:
+        """Return what is wrong with the names and the limits of a token."""
+        problems = client_name_problems(obj.client_name, "clientName")
+        problems += user_name_problems(obj.user_name, "userName")
+        problems += scopes.problems(obj.scopes, "scopes")
+        if not obj.user_uid:
+            problems.append(errors.required("userUID"))
+        problems += _not_negative("inactivityTimeoutSeconds", obj.inactivity_timeout_seconds)
+        why = redirect_problem(obj.redirect_uri)
+        if why:
+            problems.append(errors.invalid_value("redirectURI", obj.redirect_uri, why))
+        return problems + _not_negative("expiresIn", obj.expires_in)
+
+    def validate_update(self, new: OAuthAccessToken, old: OAuthAccessToken, *, context: Context) -> list[FieldError]:
+        """Return what changed, metadata excepted: nothing may."""
+        return [
+            errors.invalid_value(field.encode_name, getattr(new, field.name), "field is immutable")
+            for field in msgspec.structs.fields(OAuthAccessToken)
+            if field.name != "metadata" and getattr(new, field.name) != getattr(old, field.name)
+        ]
+
+    def recorded(
+        self, new: OAuthAccessToken | None, old: OAuthAccessToken | None, *, version: int, context: Context
+    ) -> None:
+        """Have a token that is going or gone recognised no more."""
+        if new is None or new.metadata.deletion_timestamp:
+            tokens.forget()
+
+
+def client_name_problems(name: str, field: str) -> list[FieldError]:
+    """Return what keeps a text from being the name of an OAuth client, which may be a service account."""
+    if not name:
+        return [errors.required(field)]
+    account = split_account(name)
+    texts = dns_subdomain(account[1] if account else name)
+    return [errors.invalid_value(field, name, ", ".join(texts))] if texts else []
+
+
+def user_name_problems(name: str, field: str) -> list[FieldError]:
+    """Return what keeps a text from being the name of a user."""
+    if not name:
+        return [errors.required(field)]
+    texts = people.user_name(name)
+    return [errors.invalid_value(field, name, ", ".join(texts))] if texts else []
+
+
+def redirect_problem(uri: str) -> str:
+    """Return what keeps a text from being where a browser is sent back to; nothing when it may."""
+    if not uri:
+        return "may not be empty"
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        return str(error)
+    if parts.fragment:
+        return "may not contain a fragment"
+    dots = {".", ".."} & set(parts.path.split("/"))
+    return f"may not contain a path segment of {max(dots)}" if dots else ""
+
+
+def _not_negative(field: str, value: int) -> list[FieldError]:
+    return [errors.invalid_value(field, value, "cannot be a negative value")] if value < 0 else []
+
+
+def expiry(token: OAuthAccessToken) -> str:
+    """Return the cell of an Expires column."""
+    ends = token.expires_at()
+    return "never" if ends is None else ends.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+
+
+def row(token: OAuthAccessToken, now: datetime) -> list[object]:
+    """Return the table row of a token."""
+    return [token.metadata.name, token.user_name, *own_cells(token, now)]
+
+
+def own_cells(token: OAuthAccessToken, now: datetime) -> Sequence[object]:
+    """Return the cells that people see of their own tokens."""
+    created = age(token.metadata.creation_timestamp, now)
+    return (token.client_name, created, expiry(token), token.redirect_uri, ",".join(token.scopes or ()))
+
+
+OWN_COLUMNS = (
+    Column("Client Name", format="name", description="The client by which the user logged in."),
+    Column("Created", description="How long ago the token was given out."),
+    Column("Expires", description="When the token ends."),
+    Column("Redirect URI", description="Where the browser was sent back to."),
+    Column("Scopes", description="What the token may be used for."),
+)
+
+FIELDS = {
+    "clientName": lambda obj: str(obj.get("clientName", "")),
+    "userName": lambda obj: str(obj.get("userName", "")),
+    "userUID": lambda obj: str(obj.get("userUID", "")),
+    "authorizeToken": lambda obj: str(obj.get("authorizeToken", "")),
+}
+
+OAUTH_ACCESS_TOKENS = Resource(
+    group=GROUP,
+    version=VERSION,
+    kind="OAuthAccessToken",
+    plural="oauthaccesstokens",
+    singular="oauthaccesstoken",
+    namespaced=False,
+    type=OAuthAccessToken,
+    storage=ObjectStorage(OAuthAccessTokenStrategy()),
+    columns=(NAME, Column("User Name", format="name", description="Whose token it is."), *OWN_COLUMNS),
+    row=row,
+    fields=FIELDS,
+)
