@@ -1,4 +1,4 @@
-"""The tables of the domain: the tag ledger, members of manifest lists, due imports, and the deliveries of triggers."""
+"""The tables of the domain: the tag ledger, what images consist of, due imports, and the deliveries of triggers."""
 
 from __future__ import annotations
 
@@ -61,6 +61,22 @@ class ImageMember(models.Model):
         ]
         indexes = [
             models.Index(fields=["member"], name="image_member_member"),
+        ]
+
+
+class ImageBlobs(models.Model):
+    """The blobs of an image (`blobs.Blobs` as JSON), kept in the transactions that write it.
+
+    They are a small part of the image's document, whose manifest and configuration nobody reads who asks for layers.
+    """
+
+    image = models.CharField(max_length=NAME)
+    blobs = models.TextField()
+
+    class Meta:
+        db_table = "imagestreams_image_blobs"
+        constraints = [
+            models.UniqueConstraint(fields=["image"], name="image_blobs_once"),
         ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from imagestreams import formats, manifests, members, rows, validation
+from imagestreams import blobs, formats, manifests, members, rows, validation
 from imagestreams.formats import ManifestError
 from imagestreams.types import GROUP, VERSION, Image
 from registry_meta.kube import errors
@@ -68,7 +68,8 @@ class ImageStrategy(Strategy[Image]):
         return validation.image(obj)
 
     def recorded(self, new: Image | None, old: Image | None, *, version: int, context: Context) -> None:
-        """Note which images a manifest list names."""
+        """Note the blobs of the image, and which images a manifest list names."""
+        blobs.record(new, old)
         members.record(new, old, now=context.now)
 
 

@@ -1,13 +1,14 @@
 """Fills a server's database by itself, past the API: copies of what the server wrote, in the form in which it did.
 
 One image and one stream are made through the API; each row here is one of their documents with other names, digests,
-tags and layers, beside the rows of the ledger that the store would have written. There are no changes for them, as if
-all had been made before the retention time.
+tags and layers, beside the rows that the store would have written with them: of the ledger, and of blobs. There are no
+changes for them, as if all had been made before the retention time.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,10 +27,14 @@ EVENT = (
     "namespace", "stream", "stream_uid", "tag", "digest", "reference", "previous_digest", "previous_reference",
     "first_seen", "moved_at", "actor", "reason", "version", "generation",
 )  # fmt: skip
+BLOBS = ("image", "blobs")
 IMAGES, STREAMS = "images.image.openshift.io", "imagestreams.image.openshift.io"
 ONE = "SELECT document FROM kube_object WHERE resource = %s AND namespace = %s AND name = %s"
 BUMP = "UPDATE kube_counter SET value = value + %s WHERE name = 'changes' RETURNING value"
 COMPACTED = "UPDATE kube_counter SET value = %s WHERE name = 'compacted'"
+CREATED = "2026-01-01T00:00:00Z"
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 NEEDLE = 2000
 """Of so many streams one is labelled `team=needle`."""
 
@@ -52,10 +57,14 @@ class Bulk:
         versions = iter(range(newest - len(given) - len(streams) + 1, newest + 1))
         self._copy("kube_object", OBJECT, (_row(IMAGES, image, next(versions)) for image in given))
         self._copy("kube_object", OBJECT, [_row(STREAMS, stream, next(versions)) for stream in streams])
+        self._copy("imagestreams_image_blobs", BLOBS, (_blobs(image) for image in given))
         self._copy("imagestreams_tag_event", EVENT, (event for stream in streams for event in _events(stream)))
 
-    def image(self, name: str, *, layers: int, shared: int = 0) -> dict[str, Any]:
-        """Return an image of layers of its own but for the first ones, which it shares."""
+    def image(self, name: str, *, layers: int, shared: int = 0, whole: bool = False) -> dict[str, Any]:
+        """Return an image of layers of its own but for the first ones, which it shares.
+
+        A `whole` one has its manifest and configuration in itself, as it has where no registry keeps them.
+        """
         image = copy.copy(self._image)
         image["metadata"] = {**image["metadata"], "name": name, "uid": str(uuid.uuid4())}
         media_type = image["dockerImageLayers"][0]["mediaType"]
@@ -68,6 +77,8 @@ class Bulk:
             for layer in range(layers)
         ]
         image["dockerImageReference"] = f"registry.example.com/scale/images@{name}"
+        if whole:
+            _complete(image)
         return image
 
     def stream(
@@ -125,6 +136,32 @@ def _event(stream: dict[str, Any], image: str) -> dict[str, Any]:
         "image": image,
         "generation": 1,
     }
+
+
+def _complete(image: dict[str, Any]) -> None:
+    """Put a manifest and a configuration into an image, as large as those of images that were built."""
+    layers = image["dockerImageLayers"]
+    history = [
+        {"created": CREATED, "created_by": f"RUN install package-{number} && clean # buildkit", "comment": "buildkit"}
+        for number in range(len(layers))
+    ]
+    diffs = [seed.digest(f"uncompressed {layer['name']}") for layer in layers]
+    config = json.dumps({"os": "linux", "rootfs": {"type": "layers", "diff_ids": diffs}, "history": history})
+    described = [{"mediaType": layer["mediaType"], "digest": layer["name"], "size": layer["size"]} for layer in layers]
+    of_config = {"mediaType": CONFIG_TYPE, "digest": seed.digest(config), "size": len(config)}
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": of_config, "layers": described}
+    image["dockerImageManifest"] = json.dumps(manifest, indent=2)
+    image["dockerImageManifestMediaType"] = MANIFEST_TYPE
+    image["dockerImageConfig"] = config
+
+
+def _blobs(image: dict[str, Any]) -> Row:
+    """Return what is kept of the blobs of an image, all of whose layers are of one type."""
+    layers, media_type = image["dockerImageLayers"], image.get("dockerImageManifestMediaType", "")
+    described = [[layer["name"], layer["size"], 0] for layer in layers]
+    config = image["dockerImageMetadata"].get("Id", "")
+    kept = [config, media_type, None, [layers[0]["mediaType"]], described]
+    return image["metadata"]["name"], msgspec.json.encode(kept).decode()
 
 
 def _row(resource: str, document: dict[str, Any], version: int) -> Row:

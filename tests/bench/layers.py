@@ -12,12 +12,15 @@ TAGS = 50
 TURNS = 7
 
 
-def milliseconds(server: Server, *, shared: int) -> float:
-    """Return how long the layers of a stream take whose images have so many of their layers in common."""
+def milliseconds(server: Server, *, shared: int, whole: bool) -> float:
+    """Return how long the layers of a stream take whose images have so many of their layers in common.
+
+    `whole` images have their manifests and configurations in themselves.
+    """
     bulk = Bulk(server)
-    name = f"layered-{shared}"
+    name = f"layered-{shared}{'-whole' if whole else ''}"
     digests = [seed.digest(f"{name} {number}") for number in range(IMAGES)]
-    images = (bulk.image(digest, layers=LAYERS, shared=shared) for digest in digests)
+    images = (bulk.image(digest, layers=LAYERS, shared=shared, whole=whole) for digest in digests)
     histories = {f"v{tag}": digests[tag::TAGS] for tag in range(TAGS)}
     bulk.add(images, [bulk.stream(seed.NAMESPACES[0], name, histories, labels={})])
     bulk.settle()

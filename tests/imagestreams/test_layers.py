@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 
 import pytest
+from django.apps import apps
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from imagestreams import blobs
 from imagestreams.api import layers
+from imagestreams.models import ImageBlobs
 from imagestreams.types import Image, ImageLayer, ImageManifest, ImageStream
 from registry_meta.kube import store
 from registry_meta.kube.meta import ObjectMeta
@@ -31,12 +36,19 @@ def image(name: str, *blobs: str, members: tuple[str, ...] = ()) -> Image:
 
 
 def keep(images: list[Image]) -> None:
-    """Put images where the store keeps them."""
+    """Put images where the store keeps them, with their blobs beside them."""
+    for each in images:
+        blobs.record(each, None)
+    keep_documents(images)
+
+
+def keep_documents(images: list[Image]) -> None:
+    """Put images where the store keeps them, as an older release did."""
     with connection.cursor() as cursor:
         cursor.executemany(
             store.INSERT,
             [
-                [layers.IMAGES_KEY, "", each.metadata.name, each.metadata.uid, version, store.encode(each)]
+                [blobs.IMAGES_KEY, "", each.metadata.name, each.metadata.uid, version, store.encode(each)]
                 for version, each in enumerate(images, 1)
             ],
         )
@@ -80,3 +92,46 @@ def test_a_long_history_is_told_in_reasonable_time() -> None:
     assert len(view.images) == MANY
     assert len(view.blobs) == MANY * (LAYERS + 1)
     assert seconds < SECONDS
+
+
+def test_the_documents_of_images_are_not_read() -> None:
+    keep([image("a", "1"), image("b", members=("a",))])
+
+    with CaptureQueriesContext(connection) as queries:
+        layers.layers_of(pointing("b"))
+
+    assert not [query["sql"] for query in queries.captured_queries if "kube_object" in query["sql"]]
+
+
+def test_images_of_an_older_release_are_told_with_the_others() -> None:
+    keep([image("a", "1")])
+    keep_documents([image("b", "2"), image("c", members=("b", "d"))])
+
+    view = layers.layers_of(pointing("a", "c"))
+
+    assert view.images[digest("b")].layers == [digest("2")]
+    assert view.images[digest("c")].manifests == [digest("b"), digest("d")]
+    assert view.images[digest("d")].image_missing
+
+
+def test_blobs_follow_their_image() -> None:
+    old, new = image("a", "1"), image("a", "1", "2")
+    keep([old])
+
+    blobs.record(new, old)
+    changed = blobs.read([digest("a")])[digest("a")]
+    blobs.record(None, new)
+
+    assert [layer.digest for layer in changed.layers or ()] == [digest("1"), digest("2")]
+    assert not ImageBlobs.objects.exists()
+
+
+def test_the_blobs_of_images_that_are_stored_are_found() -> None:
+    images = [image("a", "1", "2"), image("b", members=("a", "c")), image("d")]
+    keep(images)
+    before = blobs.read([each.metadata.name for each in images])
+    ImageBlobs.objects.all().delete()
+
+    importlib.import_module("imagestreams.migrations.0004_image_blobs").fill(apps, None)
+
+    assert {row.image: blobs.DECODER.decode(row.blobs) for row in ImageBlobs.objects.all()} == before
