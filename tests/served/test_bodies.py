@@ -45,3 +45,11 @@ def test_no_body_at_all_is_said(api: Api) -> None:
     answer = api.session.post(api.url(api.place("imagestreams")), timeout=30)
 
     assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("path", ["", "/none"])
+def test_an_answer_says_how_long_it_is(api: Api, path: str) -> None:
+    answer = api.session.get(api.url(api.place("imagestreams") + path), timeout=30)
+
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    assert "Transfer-Encoding" not in answer.headers
