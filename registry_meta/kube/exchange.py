@@ -337,15 +337,21 @@ class Exchange:
             return self._response(
                 body, Rendition(rendition.media_type, pretty=rendition.pretty), status=result.get("code", status)
             )
+        if self.shown is not self.resource and not rendition.form:
+            return self._response(self._headed(result), rendition, status=status)
         document = result.document if isinstance(result, Stored) else document_of(result)
         if self.shown is self.resource:
             body = table.object_body(self.resource, document, rendition, self._tabulator(rendition))
-        elif rendition.form:
-            body = table.partial(document, rendition.version).encode()
         else:
-            kind, api_version = self._kind()
-            body = f'{{"kind":"{kind}","apiVersion":"{api_version}",{document[1:]}\n'.encode()
+            body = table.partial(document, rendition.version).encode()
         return self._response(body, rendition, status=status)
+
+    def _headed(self, result: Stored | KubeObject) -> bytes:
+        """Return what a subresource answers, which may be tens of megabytes, in as few copies as can be."""
+        kind, api_version = self._kind()
+        head = f'{{"kind":"{kind}","apiVersion":"{api_version}",'
+        document = result.document.encode() if isinstance(result, Stored) else msgspec.json.encode(result)
+        return b"".join((head.encode(), memoryview(document)[1:], b"\n"))
 
     def _is_pretty(self, rendition: Rendition) -> bool:
         agent = self.request.META.get("HTTP_USER_AGENT", "")
