@@ -9,6 +9,7 @@ import requests
 
 from authz import policy
 from registry_meta.kube import pagination
+from registry_meta.kube.totals import totals
 from tests.postgres import Postgres, binaries
 from tests.redis_server import Redis
 from tests.requirements import found
@@ -38,6 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def forgetful() -> None:
     """Let this process forget what it read from the database of the test before."""
     pagination.remembered.forget()
+    totals.forget()
     policy.memory.forget()
 
 

@@ -20,6 +20,7 @@ from registry_meta.kube.parameters import is_version, number
 from registry_meta.kube.remembered import Remembered
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.selectors import FieldSelector, LabelSelector
+from registry_meta.kube.totals import totals
 
 LIST_OPTIONS = GroupKind("meta.k8s.io", "ListOptions")
 BATCH = 500
@@ -217,9 +218,7 @@ def _read_page(resource: Resource, namespace: str, selected: Selection, options:
     last = (found[-1][0], found[-1][1])
     remaining = None
     if selected.is_everything:
-        remaining = (options.rest or 0) - options.limit
-        if remaining <= 0:
-            remaining = _count_behind(resource, namespace, last, version)
+        remaining = _remaining(resource, namespace, options, last, version)
     return Page([row[2] for row in found], version, token(version, last, remaining), remaining)
 
 
@@ -346,8 +345,17 @@ def _overlay(
         return {(namespace, name): previous for namespace, name, previous in cursor.fetchall()}
 
 
-def _count_behind(resource: Resource, namespace: str, last: tuple[str, str], version: int) -> int:
-    """Return how many objects of the snapshot come behind a key."""
+def _remaining(resource: Resource, namespace: str, options: ListOptions, last: tuple[str, str], version: int) -> int:
+    """Return how many objects of the snapshot come behind a full page, which ends with a key."""
+    if options.start is None:
+        place = (resource.key, namespace)
+        return totals.at(place, version, lambda: _count_behind(resource, namespace, None, version)) - options.limit
+    remaining = (options.rest or 0) - options.limit
+    return remaining if remaining > 0 else _count_behind(resource, namespace, last, version)
+
+
+def _count_behind(resource: Resource, namespace: str, last: tuple[str, str] | None, version: int) -> int:
+    """Return how many objects of the snapshot there are, or come behind a key."""
     where, values = _Scope(resource.key, namespace, None).where(last)
     with connection.cursor() as cursor:
         # One statement, hence one state: the objects there are now, and the changes that brought that about.
