@@ -19,6 +19,7 @@ from registry_meta.kube.models import Change
 from registry_meta.kube.parameters import is_version, number
 from registry_meta.kube.remembered import Remembered
 from registry_meta.kube.resource import Resource
+from registry_meta.kube.scope import Scope
 from registry_meta.kube.selectors import FieldSelector, LabelSelector
 from registry_meta.kube.totals import totals
 
@@ -233,7 +234,8 @@ def _batches(
     resource: Resource, namespace: str, selected: Selection, options: ListOptions, wanted: int
 ) -> tuple[int, Iterator[list[Row]]]:
     """Return the version of the snapshot and its rows in batches; later batches are read as of the first."""
-    scope = _Scope(resource.key, namespace or selected.namespace or "", selected.name)
+    traces = () if resource.sealed else selected.labels.traces
+    scope = Scope(resource.key, namespace or selected.namespace or "", selected.name, traces)
     size = max(BATCH, wanted) if selected.reads_documents else wanted
     version, first = _read_batch(scope, options.start, size, options.snapshot)
 
@@ -256,29 +258,7 @@ def _unsealed(resource: Resource, batch: list[Row]) -> list[Row]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """The range of keys that a list covers."""
-
-    key: str
-    namespace: str
-    name: str | None
-
-    def where(self, start: tuple[str, str] | None, end: tuple[str, str] | None = None) -> tuple[str, list[str]]:
-        """Return the SQL condition and its values: behind `start`, up to and including `end`."""
-        sql, values = "resource = %s", [self.key]
-        if self.namespace:
-            sql, values = f"{sql} AND namespace = %s", [*values, self.namespace]
-        if self.name is not None:
-            sql, values = f"{sql} AND name = %s", [*values, self.name]
-        if start is not None:
-            sql, values = f"{sql} AND (namespace, name) > (%s, %s)", [*values, *start]
-        if end is not None:
-            sql, values = f"{sql} AND (namespace, name) <= (%s, %s)", [*values, *end]
-        return sql, values
-
-
-def _read_batch(scope: _Scope, start: tuple[str, str] | None, size: int, snapshot: int | None) -> tuple[int, list[Row]]:
+def _read_batch(scope: Scope, start: tuple[str, str] | None, size: int, snapshot: int | None) -> tuple[int, list[Row]]:
     """Return the version and the first rows behind a key, as of a snapshot if one is named; size 0 reads all."""
     if snapshot is not None:
         return snapshot, _read_as_of(scope, start, size, snapshot)
@@ -286,16 +266,17 @@ def _read_batch(scope: _Scope, start: tuple[str, str] | None, size: int, snapsho
     return version, [(namespace, name, document) for namespace, name, _, document in rows]
 
 
-def _read_rows(scope: _Scope, start: tuple[str, str] | None, size: int) -> tuple[int, list[tuple[str, str, int, str]]]:
+def _read_rows(scope: Scope, start: tuple[str, str] | None, size: int) -> tuple[int, list[tuple[str, str, int, str]]]:
     """Return the version and the present rows (with their versions): one statement, hence one state of the database."""
     where, values = scope.where(start)
+    likely, texts = scope.likely()
     limit = f" LIMIT {size}" if size else ""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.value, o.namespace, o.name, o.version, o.document FROM kube_counter c LEFT JOIN"  # noqa: S608
-            f" (SELECT namespace, name, version, document FROM kube_object WHERE {where}"  # values are parameters
+            f" (SELECT namespace, name, version, document FROM kube_object WHERE {where}{likely}"  # these have marks
             f" ORDER BY namespace, name{limit}) o ON 1 = 1 WHERE c.name = 'changes'",
-            values,
+            [*values, *texts],
         )
         rows = cursor.fetchall()
     version = int(rows[0][0])
@@ -309,7 +290,7 @@ def _place(row: tuple[Any, ...]) -> tuple[str, str]:
     return row[0], row[1]
 
 
-def _read_as_of(scope: _Scope, start: tuple[str, str] | None, size: int, snapshot: int) -> list[Row]:
+def _read_as_of(scope: Scope, start: tuple[str, str] | None, size: int, snapshot: int) -> list[Row]:
     """Return the first rows behind a key as they were at a snapshot, looking at no more than about as many changes."""
     found: list[Row] = []
     while True:
@@ -330,7 +311,7 @@ def _read_as_of(scope: _Scope, start: tuple[str, str] | None, size: int, snapsho
 
 
 def _overlay(
-    scope: _Scope, start: tuple[str, str] | None, end: tuple[str, str] | None, snapshot: int, size: int
+    scope: Scope, start: tuple[str, str] | None, end: tuple[str, str] | None, snapshot: int, size: int
 ) -> dict[tuple[str, str], str | None]:
     """Return what the first objects of a range that changed since a snapshot were then; None for what did not exist."""
     where, values = scope.where(start, end)
@@ -356,7 +337,7 @@ def _remaining(resource: Resource, namespace: str, options: ListOptions, last: t
 
 def _count_behind(resource: Resource, namespace: str, last: tuple[str, str] | None, version: int) -> int:
     """Return how many objects of the snapshot there are, or come behind a key."""
-    where, values = _Scope(resource.key, namespace, None).where(last)
+    where, values = Scope(resource.key, namespace, None).where(last)
     with connection.cursor() as cursor:
         # One statement, hence one state: the objects there are now, and the changes that brought that about.
         cursor.execute(

@@ -15,6 +15,7 @@ SPACE = " \t\r\n"
 TOKEN = re.compile(rf"[{SPACE}]*(==|!=|[=!,()<>]|[^{SPACE}=!,()<>]+)")
 INTEGER = re.compile(r"[+-]?[0-9]{1,25}")
 INT64 = range(-(2**63), 2**63)
+MOST_TRACES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,18 @@ class Requirement:
             return labels[self.key] in self.values
         return self._compares(labels[self.key])
 
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """Texts of which compact JSON of labels that meet the demand has at least one; none where anything may meet it.
+
+        Neither keys nor values of labels have characters that JSON escapes.
+        """
+        if self.operator in ("absent", "notin"):
+            return ()
+        if self.operator == "in" and len(self.values) <= MOST_TRACES:
+            return tuple(f'"{self.key}":"{value}"' for value in sorted(self.values))
+        return (f'"{self.key}":"',)
+
     def _compares(self, text: str) -> bool:
         if not _is_integer(text):
             return False
@@ -64,6 +77,11 @@ class LabelSelector:
     def is_empty(self) -> bool:
         """Whether everything is selected."""
         return not self.requirements
+
+    @property
+    def traces(self) -> tuple[tuple[str, ...], ...]:
+        """For each demand of which that can be said: texts of which the JSON of what is selected has at least one."""
+        return tuple(traces for requirement in self.requirements if (traces := requirement.traces))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether labels meet every demand."""

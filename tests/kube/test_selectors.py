@@ -183,3 +183,20 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     for parse in (LabelSelector.parse, FieldSelector.parse):
         with suppress(StatusError):
             parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "traces"),
+    [
+        ("color=red", (('"color":"red"',),)),
+        ("color=", (('"color":""',),)),
+        ("color in (red,blue),size", (('"color":"blue"', '"color":"red"'), ('"size":"',))),
+        ("size>5", (('"size":"',),)),
+        ("color!=red,!size", ()),
+        (f"color in ({','.join('abcdefghijk')})", (('"color":"',),)),
+    ],
+)
+def test_a_selector_says_what_the_documents_have_that_it_selects(
+    text: str, traces: tuple[tuple[str, ...], ...]
+) -> None:
+    assert LabelSelector.parse(text).traces == traces
