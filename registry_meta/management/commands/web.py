@@ -28,6 +28,21 @@ from registry_meta.wsgi import application
 STREAMS = 1000
 """The most requests at a time on one HTTP/2 connection: clients put all of their watches on one."""
 
+HEADERS = 400 * 1024
+"""The most that the headers of a request may be (bytes): they are read before it is known who asks."""
+
+HTTP1 = HTTP1Settings(header_read_timeout=30_000, max_buffer_size=HEADERS)
+HTTP2 = HTTP2Settings(
+    max_concurrent_streams=STREAMS,
+    max_headers_size=HEADERS,
+    max_frame_size=16 * 1024,
+    initial_stream_window_size=256 * 1024,
+    initial_connection_window_size=1024 * 1024,
+    max_send_buffer_size=HEADERS,
+    keep_alive_interval=10_000,
+    keep_alive_timeout=10,
+)
+"""What one connection may hold; one that is silent for 10 seconds is pinged, and closed after 10 more."""
 
 CONNECTIONS_A_THREAD = 4
 """How many connections a web process accepts for each request that it holds; further ones wait."""
@@ -105,8 +120,8 @@ def make_server(environment: Environment, files: certificates.Files) -> WebServe
         blocking_threads_idle_timeout=IDLE_SECONDS,
         backpressure=connections,
         backlog=max(1024, threads),
-        http1_settings=HTTP1Settings(),
-        http2_settings=HTTP2Settings(max_concurrent_streams=STREAMS),
+        http1_settings=HTTP1,
+        http2_settings=HTTP2,
         ssl_cert=files.certificate,
         ssl_key=files.key,
         ssl_protocol_min=SSLProtocols.tls12,
