@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import mean
 
-from tests.bench import fanout, idle, importing, layers, load, memory, pages, scale, seed
+from tests.bench import access, fanout, idle, importing, layers, load, memory, pages, scale, seed
 from tests.bench.calibrated import calibration
 from tests.bench.report import Line, table
 from tests.postgres import Postgres, binaries
@@ -21,7 +21,7 @@ from tests.server import Server
 
 ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "warning", "WEB_WORKERS": "2"}
 PARTS = ("memory", "get", "list", "create", "import", "watch", "watchers-idle", "layers", "pages")
-ALSO = ("scale",)
+ALSO = ("scale", "access")
 """Parts that run only when they are named, for they take minutes."""
 
 TURNS = 3
@@ -40,6 +40,9 @@ SCALE_RATIO = 1.2
 SCALE_MEMORY_MB = 40.0
 IDLE_READ_MILLISECONDS = 20.0
 IDLE_KB = 250.0
+ACCESS_RATIO = 1.15
+DECISION_MICROSECONDS = 50.0
+IN_FORCE_MILLISECONDS = 1000.0
 REST_SECONDS = 15
 
 
@@ -137,6 +140,32 @@ class Bench:
         grown = scale.memory_of(self.server).pss - held.pss
         yield Line("memory that the large store adds (PSS)", grown, "MB", most=SCALE_MEMORY_MB)
 
+    def access(self) -> Iterator[Line]:
+        """Ask as an ordinary user where there are many roles, bindings and namespaces, and change what he may."""
+        ordinary = access.Ordinary(self.server)
+        few = access.beside_administrator(self.server, ordinary)
+        time.sleep(REST_SECONDS)
+        before = memory.of(self.server.family())
+        access.fill(self.server)
+        say("there are many roles and bindings now")
+        found, known = access.held(self.server)
+        yield Line("reading the policy", found.reading, "ms", note=f"{found.bindings:,} bindings")
+        yield Line("memory of the policy in a process", found.memory, "MB")
+        for name, taken in access.decisions(known, ordinary):
+            yield Line(name, taken, "µs", most=DECISION_MICROSECONDS)
+        own, administrator = access.beside_administrator(self.server, ordinary)
+        note = f"{own:.2f} ms by {administrator:.2f} ms; with few bindings {few[0]:.2f} by {few[1]:.2f}"
+        yield Line("GET stream, user by administrator", own / administrator, "x", most=ACCESS_RATIO, note=note)
+        changed = access.changes(self.server, ordinary)
+        yield Line("a changed binding is in force", changed.in_force, "ms", most=IN_FORCE_MILLISECONDS)
+        yield Line("first answer after a changed binding", changed.first_answer, "ms", note=f"else {own:.2f} ms")
+        yield Line("served after the end of a token", access.served_after_revocation(self.server), "", most=0)
+        listed = access.projects(self.server, ordinary)
+        if listed is not None:
+            yield Line("list of 3 projects among 10,000", listed, "ms")
+        time.sleep(REST_SECONDS)
+        yield Line("memory that the policy adds (PSS)", memory.of(self.server.family()).pss - before.pss, "MB")
+
     def idle(self) -> Iterator[Line]:
         """Hold many watches to which nothing happens, and read beside them."""
         found = idle.idle(self.server, IDLE)
@@ -193,6 +222,8 @@ def run(bench: Bench, parts: list[str]) -> Iterator[Line]:
         yield from bench.pages()
     if "scale" in parts:
         yield from bench.scale()
+    if "access" in parts:
+        yield from bench.access()
     if "memory" in parts and len(parts) > 1:
         yield from bench.memory("at the end")
     if "watchers-idle" in parts:

@@ -31,6 +31,8 @@ BLOBS = ("image", "blobs")
 IMAGES, STREAMS = "images.image.openshift.io", "imagestreams.image.openshift.io"
 ONE = "SELECT document FROM kube_object WHERE resource = %s AND namespace = %s AND name = %s"
 BUMP = "UPDATE kube_counter SET value = value + %s WHERE name = 'changes' RETURNING value"
+MARK = "UPDATE kube_counter SET value = %s WHERE name = %s"
+EVERY = "SELECT resource, namespace, name, document FROM kube_object WHERE resource IN"
 COMPACTED = "UPDATE kube_counter SET value = %s WHERE name = 'compacted'"
 CREATED = "2026-01-01T00:00:00Z"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -41,12 +43,62 @@ NEEDLE = 2000
 Row = tuple[object, ...]
 
 
-class Bulk:
+class Rows:
     """Writes rows into the database of a server that runs."""
 
     def __init__(self, server: Server) -> None:
         self._url = server.environ.get("DATABASE_URL", "")
         self._file = server.data_dir / "registry-meta.sqlite3"
+
+    def insert(self, resource: str, documents: Sequence[dict[str, Any]], *, marks: Sequence[str] = ()) -> None:
+        """Write objects of a kind, each under a version of its own, and move the counters that go with the kind."""
+        newest = self._take(len(documents))
+        first = newest - len(documents) + 1
+        self._copy("kube_object", OBJECT, (_row(resource, each, first + n) for n, each in enumerate(documents)))
+        for mark in marks:
+            self._execute(MARK, [newest, mark])
+
+    def objects(self, resources: Sequence[str]) -> list[tuple[str, str, str, str]]:
+        """Return kind, namespace, name and document of every object of some kinds."""
+        places = ", ".join(["%s"] * len(resources))
+        return self._execute(f"{EVERY} ({places})", resources)
+
+    def settle(self) -> None:
+        """Do what PostgreSQL would do by itself a minute later."""
+        if self._url:
+            with psycopg.connect(self._url, autocommit=True) as connection:
+                connection.execute("VACUUM ANALYZE")
+
+    def _take(self, count: int) -> int:
+        newest = int(self._execute(BUMP, [count])[0][0])
+        self._execute(COMPACTED, [newest])
+        return newest
+
+    def _execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        if self._url:
+            with psycopg.connect(self._url) as connection:
+                cursor = connection.execute(psycopg.sql.SQL(sql), values)
+                return cursor.fetchall() if cursor.description else []
+        with closing(sqlite3.connect(self._file, timeout=60)) as database, database:
+            return database.execute(sql.replace("%s", "?"), values).fetchall()
+
+    def _copy(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        if self._url:
+            statement = psycopg.sql.SQL(f"COPY {table} ({', '.join(columns)}) FROM STDIN")
+            with psycopg.connect(self._url) as connection, connection.cursor().copy(statement) as target:
+                for row in rows:
+                    target.write_row(row)
+            return
+        marks = ", ".join("?" * len(columns))
+        with closing(sqlite3.connect(self._file, timeout=60)) as database, database:
+            database.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+
+class Bulk(Rows):
+    """Writes images and streams."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
         self._image = self._read(IMAGES, "", seed.digest(f"{seed.NAMESPACES[0]}/{seed.stream_name(0)}"))
         self._stream = self._read(STREAMS, seed.NAMESPACES[0], seed.stream_name(0))
 
@@ -96,36 +148,6 @@ class Bulk:
         rows = self._execute(ONE, [resource, namespace, name])
         document: dict[str, Any] = msgspec.json.decode(rows[0][0])
         return document
-
-    def _take(self, count: int) -> int:
-        newest = int(self._execute(BUMP, [count])[0][0])
-        self._execute(COMPACTED, [newest])
-        return newest
-
-    def _execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        if self._url:
-            with psycopg.connect(self._url) as connection:
-                cursor = connection.execute(psycopg.sql.SQL(sql), values)
-                return cursor.fetchall() if cursor.description else []
-        with closing(sqlite3.connect(self._file, timeout=60)) as database, database:
-            return database.execute(sql.replace("%s", "?"), values).fetchall()
-
-    def _copy(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
-        if self._url:
-            statement = psycopg.sql.SQL(f"COPY {table} ({', '.join(columns)}) FROM STDIN")
-            with psycopg.connect(self._url) as connection, connection.cursor().copy(statement) as target:
-                for row in rows:
-                    target.write_row(row)
-            return
-        marks = ", ".join("?" * len(columns))
-        with closing(sqlite3.connect(self._file, timeout=60)) as database, database:
-            database.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
-
-    def settle(self) -> None:
-        """Do what PostgreSQL would do by itself a minute later."""
-        if self._url:
-            with psycopg.connect(self._url, autocommit=True) as connection:
-                connection.execute("VACUUM ANALYZE")
 
 
 def _event(stream: dict[str, Any], image: str) -> dict[str, Any]:
