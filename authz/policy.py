@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import connection
 
-from authz.grants import KEYS, Grants, grants
+from authz.grants import KEYS, Grants, Row, grants
 from authz.rules import Attributes, Decision
 from registry_meta.kube import changes
 from registry_meta.kube.models import Change
@@ -18,7 +19,13 @@ MARK = "policy"
 
 COUNTERS = "SELECT name, value FROM kube_counter WHERE name IN ('policy', 'tokens')"
 _KINDS = ", ".join(f"'{key}'" for key in KEYS)
-EVERYTHING = f"SELECT resource, namespace, name, document FROM kube_object WHERE resource IN ({_KINDS})"  # noqa: S608
+PAGE = 500
+"""How many objects are read at a time: what is kept of them is a small part of their documents."""
+
+AFTER = (
+    "SELECT namespace, name, document FROM kube_object"
+    " WHERE resource = %s AND (namespace, name) > (%s, %s) ORDER BY namespace, name LIMIT %s"
+)
 SINCE = (
     "SELECT version, type, resource, namespace, name, document FROM kube_change"  # noqa: S608  # keys of our own
     f" WHERE version > %s AND resource IN ({_KINDS}) ORDER BY version"
@@ -87,9 +94,20 @@ def decide(actor: Actor, asked: Attributes) -> Decision:
 
 
 def _read(version: int) -> Grants:
-    with connection.cursor() as cursor:
-        cursor.execute(EVERYTHING)
-        return grants(version, cursor.fetchall())
+    """Read everything; what is written meanwhile may be in it already, and is taken in again from the log."""
+    return grants(version, (row for key in KEYS for row in _every(key)))
+
+
+def _every(key: str) -> Iterator[Row]:
+    namespace = name = ""
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(AFTER, [key, namespace, name, PAGE])
+            rows = cursor.fetchall()
+        yield from ((key, *row) for row in rows)
+        if len(rows) < PAGE:
+            return
+        namespace, name, _ = rows[-1]
 
 
 def _follow(known: Grants, version: int) -> bool:
