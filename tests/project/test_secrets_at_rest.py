@@ -57,6 +57,14 @@ def traces(content: bytes) -> list[str]:
     return [value for value in PLANTED if any(shape in content for shape in shapes(value))]
 
 
+def content(path: Path) -> bytes:
+    """Return what a file holds; nothing when it is gone meanwhile, as messages are that were taken."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 class Site:
     """A server that says all it can, and how what it stores is looked at."""
 
@@ -70,7 +78,7 @@ class Site:
     def content(self) -> bytes:
         """Return every byte of the data directory, but for the keys in it, and of the database."""
         files = [path for path in self.server.data_dir.rglob("*") if path.is_file() and path.suffix != ".key"]
-        found = b"\n".join(path.read_bytes() for path in files)
+        found = b"\n".join(content(path) for path in files)
         if self.database_url:
             found += dump(self.database_url)
         return found
