@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from authz import scopes
 from authz.grants import Grants
 from authz.refusal import refusal
 from authz.rules import Attributes, account_groups, split_account, with_login_group
@@ -16,6 +17,8 @@ USER = "HTTP_IMPERSONATE_USER"
 GROUP = "HTTP_IMPERSONATE_GROUP"
 UID = "HTTP_IMPERSONATE_UID"
 EXTRA = "HTTP_IMPERSONATE_EXTRA_"
+SCOPE = "HTTP_IMPERSONATE_USER_SCOPE"
+"""How older clients of OpenShift name the scopes that they want to be limited to."""
 
 AUTHENTICATION_GROUP = "authentication.k8s.io"
 
@@ -55,6 +58,8 @@ def wish(headers: Mapping[str, str]) -> Wish | None:
     Raises 400 for headers that name no user: a user whose name was lost on the way must not become the caller.
     """
     extra = {_key(name): _values(value) for name, value in headers.items() if name.startswith(EXTRA)}
+    if SCOPE in headers:
+        extra[scopes.EXTRA] = (*extra.get(scopes.EXTRA, ()), *_values(headers[SCOPE]))
     if not extra and not any(name in headers for name in (USER, GROUP, UID)):
         return None
     username = headers.get(USER, "")

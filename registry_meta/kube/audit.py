@@ -58,7 +58,11 @@ def tell(
 def _who(actor: Actor | None) -> dict[str, object]:
     if actor is None:
         return {"user": {}}
-    asked = {"username": actor.username, "groups": list(actor.groups)}
+    asked: dict[str, object] = {"username": actor.username, "groups": list(actor.groups)}
+    if actor.uid:
+        asked["uid"] = actor.uid
+    if actor.extra:
+        asked["extra"] = {key: list(values) for key, values in actor.extra.items()}
     return {"user": {"username": actor.via}, "impersonatedUser": asked} if actor.via else {"user": asked}
 
 

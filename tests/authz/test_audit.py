@@ -103,3 +103,21 @@ def test_reading_and_asking_is_not_told(admin: Api, audit: Lines) -> None:
     assert admin.post(REVIEWS, question)[0] == 201
 
     assert audit.texts == []
+
+
+def test_the_uid_and_the_extras_of_who_acts_and_who_is_acted_for_are_told(admin: Api, audit: Lines) -> None:
+    headers = {
+        "HTTP_IMPERSONATE_USER": "ann",
+        "HTTP_IMPERSONATE_UID": "42",
+        "HTTP_IMPERSONATE_USER_SCOPE": "user:info",
+    }
+
+    admin.send("DELETE", f"{SECRETS}/x", None, **headers)
+
+    assert audit.last["user"] == {"username": "system:admin"}
+    assert audit.last["impersonatedUser"] == {
+        "username": "ann",
+        "groups": ["system:authenticated"],
+        "uid": "42",
+        "extra": {"scopes.authorization.openshift.io": ["user:info"]},
+    }

@@ -27,12 +27,19 @@ def test_headers_name_user_groups_uid_and_extra() -> None:
     assert wish(headers) == Wish("ann", ("a", "b"), "42", {"example.com/shoe-size": ("xl", "m")})
 
 
+def test_scopes_may_come_in_the_header_of_older_clients() -> None:
+    headers = {"HTTP_IMPERSONATE_USER": "ann", "HTTP_IMPERSONATE_USER_SCOPE": "user:info"}
+
+    assert wish(headers) == Wish("ann", extra={"scopes.authorization.openshift.io": ("user:info",)})
+
+
 @pytest.mark.parametrize(
     "headers",
     [
         {"HTTP_IMPERSONATE_GROUP": "system:masters"},
         {"HTTP_IMPERSONATE_UID": "42"},
         {"HTTP_IMPERSONATE_EXTRA_COLOR": "red"},
+        {"HTTP_IMPERSONATE_USER_SCOPE": "user:info"},
         {"HTTP_IMPERSONATE_USER": ""},
     ],
 )
