@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+
+from django.db import connection
 
 from authz import scopes as limits
 from authz.api.oauthaccesstokens import OAUTH_ACCESS_TOKENS, OAuthAccessToken
@@ -14,11 +16,18 @@ from authz.api.users import USERS
 from authz.people import OAUTH
 from authz.rules import AUTHENTICATED
 from authz.tokens import AUDIENCE, LONGEST, PREFIX, RANDOM_BYTES, Known, Memory
-from registry_meta.kube import store
+from registry_meta.kube import errors, store
 from registry_meta.kube.meta import ObjectMeta
 from registry_meta.kube.request import SYSTEM, Actor, Context
+from registry_meta.kube.store import Preconditions
 
 REASON = "somebody logged in"
+EXPIRED = "its time is over"
+BATCH = 500
+BEHIND = (
+    "SELECT name, uid, document FROM kube_object WHERE resource = 'oauthaccesstokens.oauth.openshift.io'"
+    " AND namespace = '' AND name > %s ORDER BY name LIMIT %s"
+)
 
 memory = Memory()
 
@@ -77,3 +86,35 @@ def _read(name: str) -> Known | None:
         return None
     extra = {limits.EXTRA: tuple(token.scopes or ())}
     return Known(Actor(token.user_name, (OAUTH, AUTHENTICATED), user.uid, extra), token.expires_at(), (AUDIENCE,))
+
+
+def sweep(now: datetime) -> int:
+    """Delete the tokens whose time is over; return how many."""
+    return sum(_drop(name, uid, now=now) for name, uid in _over(now))
+
+
+def _over(now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield name and uid of each token whose time is over."""
+    last = ""
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(BEHIND, [last, BATCH])
+            rows = cursor.fetchall()
+        for name, uid, document in rows:
+            if OAUTH_ACCESS_TOKENS.decoder.decode(document).is_over(now):
+                yield name, uid
+        if len(rows) < BATCH:
+            return
+        last = rows[-1][0]
+
+
+def _drop(name: str, uid: str, *, now: datetime) -> int:
+    context = Context(SYSTEM, OAUTH_ACCESS_TOKENS, now, reason=EXPIRED)
+    strategy, required = OAUTH_ACCESS_TOKENS.storage.strategy, Preconditions(uid=uid)
+    try:
+        _, gone = store.delete(OAUTH_ACCESS_TOKENS, name, context=context, strategy=strategy, preconditions=required)
+    except errors.StatusError as error:
+        if error.code not in (404, 409):
+            raise
+        return 0
+    return int(gone)

@@ -1,4 +1,4 @@
-"""What a server has from its first start: namespaces, roles, bindings, and an administrator."""
+"""What a server has from its first start: namespaces, roles, bindings, OAuth clients, and an administrator."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
-from authz import aggregation, policy, tokens
+from authz import aggregation, clients, policy, tokens
 from authz.aggregation import AggregationRule, ClusterRole
 from authz.api.clusterrolebindings import CLUSTER_ROLE_BINDINGS, ClusterRoleBinding
 from authz.api.clusterroles import CLUSTER_ROLES
 from authz.api.namespaces import NAMESPACES, Namespace
+from authz.api.oauthclients import OAUTH_CLIENTS, OAuthClient
 from authz.api.rolebindings import ROLE_BINDINGS, Binding, RoleBinding
 from authz.api.roles import ROLES, Role
 from authz.escalation import missing
@@ -95,7 +97,7 @@ def begin() -> None:
 
 
 def ensure(now: datetime) -> None:
-    """Make the namespaces, roles and bindings that every server has.
+    """Make the namespaces, roles, bindings and OAuth clients that every server has.
 
     Of what is there already only what it lacks of the default is added, and nothing if its annotation `autoupdate`
     is `false`.
@@ -104,6 +106,8 @@ def ensure(now: datetime) -> None:
         _create(NAMESPACES, "", Namespace(metadata=ObjectMeta(name=name)), now=now)
     for default in defaults():
         _reconcile(*default, now=now)
+    for client in clients.built_in(settings.ENVIRONMENT.server_url):
+        _reconcile(OAUTH_CLIENTS, "", client, now=now)
     aggregation.settle(CLUSTER_ROLES, CLUSTER_ROLES.storage.strategy, now=now)
     furnish_all(list(BUILT_IN_NAMESPACES), now=now)
 
@@ -171,6 +175,9 @@ def _completion(wanted: KubeObject) -> Callable[[Any], Any]:
         if isinstance(wanted, Binding):
             present = found.subjects or []
             found.subjects = present + [subject for subject in wanted.subjects or () if subject not in present]
+        elif isinstance(wanted, OAuthClient):
+            present = found.redirect_uris or []
+            found.redirect_uris = present + [uri for uri in wanted.redirect_uris or () if uri not in present]
         elif isinstance(wanted, ClusterRole) and wanted.aggregation_rule is not None:
             found.aggregation_rule = found.aggregation_rule or wanted.aggregation_rule
         elif isinstance(wanted, Role | ClusterRole):

@@ -13,6 +13,7 @@ from authz.api import (
     limitranges,
     namespaces,
     oauthaccesstokens,
+    oauthclients,
     resourcequotas,
     rolebindings,
     roles,
@@ -22,6 +23,7 @@ from authz.api import (
     subjectreviews,
     tokenrequests,
     tokenreviews,
+    useroauthaccesstokens,
     users,
 )
 
@@ -229,6 +231,26 @@ PEOPLE: Mapping[type, Mapping[str, str]] = {
     },
     groups.Group: {"users": "The members, by name."},
     oauthaccesstokens.OAuthAccessToken: TOKEN,
+    useroauthaccesstokens.UserOAuthAccessToken: TOKEN,
+    oauthclients.OAuthClient: {
+        "accessTokenInactivityTimeoutSeconds": "How long its tokens may go unused; kept, and not acted upon.",
+        "accessTokenMaxAgeSeconds": "How long its tokens are valid, in seconds; 0 for ever.",
+        "additionalSecrets": "Further secrets that count, while one is replaced by another.",
+        "grantMethod": "auto, or prompt to ask the user first.",
+        "redirectURIs": "Where browsers may be sent back to: these and what lies below them.",
+        "respondWithChallenges": "Whether it is asked for name and password by 401 instead of a page.",
+        "scopeRestrictions": "The scopes that it may ask for; without any, all.",
+        "secret": "What it proves itself with; without one it is a public client.",
+    },
+    oauthclients.ScopeRestriction: {
+        "clusterRole": "Scopes of these roles.",
+        "literals": "These scopes.",
+    },
+    oauthclients.ClusterRoleScopeRestriction: {
+        "allowEscalation": "Whether the scopes may include what leads to more.",
+        "namespaces": "Where the roles may count; `*` is everywhere.",
+        "roleNames": "The cluster roles; `*` is all of them.",
+    },
 }
 
 DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**CORE, **LIMITS, **PEOPLE, **POLICY, **REVIEWS}

@@ -17,6 +17,7 @@ from authz.api.identities import IDENTITIES
 from authz.api.limitranges import LIMIT_RANGES
 from authz.api.namespaces import NAMESPACES
 from authz.api.oauthaccesstokens import OAUTH_ACCESS_TOKENS
+from authz.api.oauthclients import OAUTH_CLIENTS
 from authz.api.resourcequotas import RESOURCE_QUOTAS
 from authz.api.rolebindings import ROLE_BINDINGS
 from authz.api.roles import ROLES
@@ -25,6 +26,7 @@ from authz.api.secrets import SECRETS
 from authz.api.serviceaccounts import SERVICE_ACCOUNTS
 from authz.api.subjectreviews import SELF_SUBJECT_REVIEWS
 from authz.api.tokenreviews import TOKEN_REVIEWS
+from authz.api.useroauthaccesstokens import USER_OAUTH_ACCESS_TOKENS
 from authz.api.users import USERS
 from authz.descriptions import DESCRIPTIONS
 from registry_meta.kube import openapi_text
@@ -52,7 +54,9 @@ KINDS = (
     USERS,
     IDENTITIES,
     GROUPS,
+    OAUTH_CLIENTS,
     OAUTH_ACCESS_TOKENS,
+    USER_OAUTH_ACCESS_TOKENS,
 )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import msgspec
 
 from authz import people, scopes, tokens
+from authz.api.oauthclients import GROUP, OAUTH_CLIENTS, VERSION, OAuthClient, excess, redirect_problem
 from authz.rules import split_account
-from registry_meta.kube import errors
+from registry_meta.kube import errors, store
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.meta import KubeObject, parse_time
 from registry_meta.kube.objects import ObjectStorage
@@ -19,9 +19,6 @@ from registry_meta.kube.resource import NAME, Column, Resource
 from registry_meta.kube.strategy import Strategy
 from registry_meta.kube.table import age
 from registry_meta.kube.validation import dns_subdomain, path_segment
-
-GROUP = "oauth.openshift.io"
-VERSION = "v1"
 
 SHORTEST_NAME = 32
 
@@ -44,6 +41,11 @@ class OAuthAccessToken(KubeObject):
         if self.expires_in <= 0 or not self.metadata.creation_timestamp:
             return None
         return parse_time(self.metadata.creation_timestamp) + timedelta(seconds=self.expires_in)
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether the time of the token is over."""
+        ends = self.expires_at()
+        return ends is not None and ends <= now
 
 
 class OAuthAccessTokenStrategy(Strategy[OAuthAccessToken]):
@@ -72,7 +74,8 @@ class OAuthAccessTokenStrategy(Strategy[OAuthAccessToken]):
         why = redirect_problem(obj.redirect_uri)
         if why:
             problems.append(errors.invalid_value("redirectURI", obj.redirect_uri, why))
-        return problems + _not_negative("expiresIn", obj.expires_in)
+        problems += _not_negative("expiresIn", obj.expires_in)
+        return problems + client_problems(obj.client_name, obj.scopes or [], "clientName")
 
     def validate_update(self, new: OAuthAccessToken, old: OAuthAccessToken, *, context: Context) -> list[FieldError]:
         """Return what changed, metadata excepted: nothing may."""
@@ -86,7 +89,10 @@ class OAuthAccessTokenStrategy(Strategy[OAuthAccessToken]):
         self, new: OAuthAccessToken | None, old: OAuthAccessToken | None, *, version: int, context: Context
     ) -> None:
         """Have a token that is going or gone recognised no more."""
-        if new is None or new.metadata.deletion_timestamp:
+        last = new or old
+        is_over = last is not None and last.is_over(context.now)
+        # A token whose time is over is refused wherever it is remembered.
+        if not is_over and (new is None or new.metadata.deletion_timestamp):
             tokens.forget()
 
 
@@ -99,26 +105,22 @@ def client_name_problems(name: str, field: str) -> list[FieldError]:
     return [errors.invalid_value(field, name, ", ".join(texts))] if texts else []
 
 
+def client_problems(name: str, asked: Sequence[str], field: str) -> list[FieldError]:
+    """Return why there is no OAuth client of a name that may ask for scopes."""
+    stored = store.find(OAUTH_CLIENTS, "", name)
+    if stored is None:
+        return [errors.internal_field(field, errors.not_found(OAUTH_CLIENTS.group_resource, name).message)]
+    client: OAuthClient = stored.object()
+    why = excess(client, asked)
+    return [errors.internal_field(field, why)] if why else []
+
+
 def user_name_problems(name: str, field: str) -> list[FieldError]:
     """Return what keeps a text from being the name of a user."""
     if not name:
         return [errors.required(field)]
     texts = people.user_name(name)
     return [errors.invalid_value(field, name, ", ".join(texts))] if texts else []
-
-
-def redirect_problem(uri: str) -> str:
-    """Return what keeps a text from being where a browser is sent back to; nothing when it may."""
-    if not uri:
-        return "may not be empty"
-    try:
-        parts = urlsplit(uri)
-    except ValueError as error:
-        return str(error)
-    if parts.fragment:
-        return "may not contain a fragment"
-    dots = {".", ".."} & set(parts.path.split("/"))
-    return f"may not contain a path segment of {max(dots)}" if dots else ""
 
 
 def _not_negative(field: str, value: int) -> list[FieldError]:

@@ -119,6 +119,7 @@ EXAMPLES: dict[str, Example] = {
         generates_names=False,
     ),
     "groups.user.openshift.io": Example(lambda namespace: {"users": ["somebody"]}),
+    "oauthclients.oauth.openshift.io": Example(lambda namespace: {"grantMethod": "auto"}),
     "oauthaccesstokens.oauth.openshift.io": Example(access_token, token_name, generates_names=False),
     "images.image.openshift.io": Example(image, digest_name, generates_names=False),
     "imagestreams.image.openshift.io": Example(lambda namespace: {"spec": {"lookupPolicy": {"local": False}}}),
