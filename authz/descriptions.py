@@ -23,6 +23,7 @@ from authz.api import (
     subjectreviews,
     tokenrequests,
     tokenreviews,
+    useridentitymappings,
     useroauthaccesstokens,
     users,
 )
@@ -230,6 +231,10 @@ PEOPLE: Mapping[type, Mapping[str, str]] = {
         "user": "The user who logs in with the identity, by name and uid.",
     },
     groups.Group: {"users": "The members, by name."},
+    useridentitymappings.UserIdentityMapping: {
+        "identity": "The identity, by name.",
+        "user": "The user who logs in with it, by name.",
+    },
     oauthaccesstokens.OAuthAccessToken: TOKEN,
     useroauthaccesstokens.UserOAuthAccessToken: TOKEN,
     oauthclients.OAuthClient: {

@@ -26,6 +26,7 @@ from authz.api.secrets import SECRETS
 from authz.api.serviceaccounts import SERVICE_ACCOUNTS
 from authz.api.subjectreviews import SELF_SUBJECT_REVIEWS
 from authz.api.tokenreviews import TOKEN_REVIEWS
+from authz.api.useridentitymappings import USER_IDENTITY_MAPPINGS
 from authz.api.useroauthaccesstokens import USER_OAUTH_ACCESS_TOKENS
 from authz.api.users import USERS
 from authz.descriptions import DESCRIPTIONS
@@ -54,6 +55,7 @@ KINDS = (
     USERS,
     IDENTITIES,
     GROUPS,
+    USER_IDENTITY_MAPPINGS,
     OAUTH_CLIENTS,
     OAUTH_ACCESS_TOKENS,
     USER_OAUTH_ACCESS_TOKENS,

@@ -62,9 +62,13 @@ def test_a_server_accepts_the_example(
 
 
 def presuppose(example: dict[str, Any], client: requests.Session, server: Server) -> None:
-    """Create the stream of a mapping and the image of a signature."""
+    """Create the stream of a mapping, the image of a signature, and who is mapped."""
     if example["kind"] == "ImageStreamMapping":
         post(client, server, "imagestreams", {"metadata": {"name": example["metadata"]["name"]}})
+    if example["kind"] == "UserIdentityMapping":
+        provider, _, user_id = example["identity"]["name"].partition(":")
+        post(client, server, "identities", {"providerName": provider, "providerUserName": user_id})
+        post(client, server, "users", {"metadata": {"name": example["user"]["name"]}})
     if example["kind"] == "ImageSignature":
         name = example["metadata"]["name"].partition("@")[0]
         post(client, server, "images", {"metadata": {"name": name}, "dockerImageReference": f"quay.io/acme/app@{name}"})
