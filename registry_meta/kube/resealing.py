@@ -36,10 +36,35 @@ KEY_NAMES = (
     f"SELECT substr(document, {NAME_START + 1}, {NAME_LENGTH}), count(*)"  # noqa: S608  # numbers of our own
     " FROM {table} WHERE resource = %s AND document LIKE %s GROUP BY 1"
 )
+COLUMN = "SELECT {name}, {text} FROM {table} WHERE {text} NOT LIKE %s ORDER BY {name}"
+RESEAL_COLUMN = "UPDATE {table} SET {text} = %s WHERE {name} = %s AND {text} = %s"
+DROP_FROM_COLUMN = "DELETE FROM {table} WHERE {name} = %s"
+COLUMN_KEY_NAMES = (
+    f"SELECT substr({{text}}, {NAME_START + 1}, {NAME_LENGTH}), count(*)"  # noqa: S608  # numbers of our own
+    " FROM {table} WHERE {text} LIKE %s GROUP BY 1"
+)
 STORED = "SELECT uid, version FROM kube_object WHERE resource = %s AND namespace = %s AND name = %s"
 EMPTY = "UPDATE kube_object SET document = %s WHERE resource = %s AND namespace = %s AND name = %s"
 
 Row = tuple[int, str, str, str, str | None]  # id or version, namespace, name, document, previous
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of sealed texts in a table that is none of objects; `name` is the column of their names."""
+
+    table: str
+    name: str
+    text: str
+    what: str
+
+    def sql(self, statement: str) -> str:
+        """Return a statement about this column."""
+        return statement.format(table=self.table, name=self.name, text=self.text)
+
+
+COLUMNS: list[Column] = []
+"""What else is sealed, filled by the applications as they start: few rows in each table."""
 
 
 @dataclass
@@ -48,13 +73,15 @@ class Outcome:
 
     objects: int = 0
     changes: int = 0
+    texts: int = 0
     unreadable: list[tuple[Resource, str, str]] = field(default_factory=list)
     unreadable_changes: list[int] = field(default_factory=list)
+    unreadable_texts: list[tuple[Column, str]] = field(default_factory=list)
 
     @property
     def lacks_a_key(self) -> bool:
         """Whether anything could not be read."""
-        return bool(self.unreadable or self.unreadable_changes)
+        return bool(self.unreadable or self.unreadable_changes or self.unreadable_texts)
 
 
 def sealed_kinds() -> list[Resource]:
@@ -66,15 +93,24 @@ def missing_keys() -> dict[str, int]:
     """Return the names of keys that are not set, and how many stored documents need each."""
     known = sealing.keys().by_name
     missing: dict[str, int] = {}
-    for resource in sealed_kinds():
-        for table in ("kube_object", "kube_change"):
-            with connection.cursor() as cursor:
-                cursor.execute(KEY_NAMES.format(table=table), [resource.key, f"{MARK}%"])
-                rows = cursor.fetchall()
-            for name, count in rows:
-                if name not in known:
-                    missing[name] = missing.get(name, 0) + count
+    for name, count in _needed_keys():
+        if name not in known:
+            missing[name] = missing.get(name, 0) + count
     return missing
+
+
+def _needed_keys() -> Iterator[tuple[str, int]]:
+    """Yield the names of keys and how many texts need each."""
+    asked: list[tuple[str, list[str]]] = [
+        (KEY_NAMES.format(table=table), [resource.key, f"{MARK}%"])
+        for resource in sealed_kinds()
+        for table in ("kube_object", "kube_change")
+    ]
+    asked += [(column.sql(COLUMN_KEY_NAMES), [f"{MARK}%"]) for column in COLUMNS]
+    for statement, parameters in asked:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            yield from cursor.fetchall()
 
 
 def reseal(*, batch: int = BATCH) -> Outcome:
@@ -90,7 +126,26 @@ def reseal(*, batch: int = BATCH) -> Outcome:
         for rows in _stale(CHANGES, resource, marks=2, batch=batch):
             with transaction.atomic():
                 outcome.changes += sum(_reseal_change(resource, row, outcome) for row in rows)
+    for column in COLUMNS:
+        with transaction.atomic():
+            outcome.texts += _reseal_column(column, outcome)
     return outcome
+
+
+def _reseal_column(column: Column, outcome: Outcome) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(column.sql(COLUMN), [f"{sealing.newest_mark()}%"])
+        rows = cursor.fetchall()
+        count = 0
+        for name, text in rows:
+            try:
+                clear = sealing.unseal(text, key=column.what, namespace="", name=name)
+            except Unreadable:
+                outcome.unreadable_texts.append((column, name))
+                continue
+            cursor.execute(column.sql(RESEAL_COLUMN), [sealing.seal_text(clear), name, text])
+            count += cursor.rowcount
+    return count
 
 
 def _stale(sql: str, resource: Resource, *, marks: int, batch: int) -> Iterator[list[Row]]:
@@ -147,6 +202,9 @@ def drop_unreadable(outcome: Outcome, *, now: datetime) -> None:
     for resource, namespace, name in outcome.unreadable:
         with transaction.atomic():
             _drop(resource, namespace, name, now=now)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for column, name in outcome.unreadable_texts:
+            cursor.execute(column.sql(DROP_FROM_COLUMN), [name])
     with transaction.atomic():
         # The mark moves first: a reader that finds rows missing must find out why.
         Counter.objects.update_or_create(name="compacted", defaults={"value": changes.newest()})

@@ -67,9 +67,12 @@ def newest_mark() -> str:
 
 def seal(resource: Resource, document: str) -> str:
     """Return a document as it is stored: encrypted when its kind is sealed, and as it is otherwise."""
-    if not resource.sealed:
-        return document
-    token = keys().by_name[keys().newest].encrypt(document.encode()).decode()
+    return seal_text(document) if resource.sealed else document
+
+
+def seal_text(text: str) -> str:
+    """Return a text, encrypted with the newest key."""
+    token = keys().by_name[keys().newest].encrypt(text.encode()).decode()
     return f"{newest_mark()}{token}"
 
 

@@ -31,11 +31,15 @@ class Command(BaseCommand):
         if Object._meta.db_table not in connection.introspection.table_names():
             raise CommandError("the database is empty, there is nothing to encrypt")
         outcome = resealing.reseal()
-        self.stdout.write(f"encrypted again: {outcome.objects} secrets and {outcome.changes} changes of secrets")
+        self.stdout.write(
+            f"encrypted again: {outcome.objects} secrets and {outcome.changes} changes of secrets,"
+            f" {outcome.texts} other keys"
+        )
         if options["drop_unreadable"] and outcome.lacks_a_key:
             resealing.drop_unreadable(outcome, now=meta.now())
             self.stdout.write(
-                f"deleted: {len(outcome.unreadable)} secrets and {len(outcome.unreadable_changes)} changes of secrets"
+                f"deleted: {len(outcome.unreadable)} secrets and {len(outcome.unreadable_changes)} changes of secrets,"
+                f" {len(outcome.unreadable_texts)} other keys"
             )
         elif outcome.lacks_a_key:
             raise CommandError(_unreadable(outcome))
@@ -46,8 +50,8 @@ class Command(BaseCommand):
 def _unreadable(outcome: Outcome) -> str:
     named = ", ".join(f"{namespace}/{name}" for _, namespace, name in outcome.unreadable[:10])
     return (
-        f"{len(outcome.unreadable)} secrets ({named}) and {len(outcome.unreadable_changes)} changes of secrets are"
-        " left: none of the keys that are set decrypts them"
+        f"{len(outcome.unreadable)} secrets ({named}) and {len(outcome.unreadable_changes)} changes of secrets"
+        f" and {len(outcome.unreadable_texts)} other keys are left: none of the keys that are set decrypts them"
     )
 
 
