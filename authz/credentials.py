@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from authz import accesstokens, policy, tokens
+from authz import accesstokens, accounttokens, policy, signatures, tokens
 from authz.tokens import Known
 
 
 def recognise(token: str, *, seen: policy.Freshness) -> Known | None:
     """Return what a token says, expired or not and for whomever it is meant; None when it is nobody's.
 
-    Tokens are told apart by their shape: those of this server that are looked up begin with `sha256~`. `seen` are
-    the counters as the request has read them: nothing older counts.
+    Tokens are told apart by their shape: those of this server that are looked up begin with `sha256~`, and those that
+    are verified by a signature have three parts. `seen` are the counters as the request has read them: nothing older
+    counts.
     """
     if token.startswith(tokens.PREFIX):
         return _looked_up(token, seen)
+    if signatures.looks_signed(token):
+        return accounttokens.recognise(token, counter=seen.tokens)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The bearer tokens that this server has given out; of each only its hash is kept."""
+"""The bearer tokens that this server has given out, of which only hashes are kept, and the keys that sign others."""
 
 from __future__ import annotations
 
@@ -30,3 +30,21 @@ class Token(models.Model):
             models.Index(fields=["bound_uid"], name="authz_token_bound"),
             models.Index(fields=["expires_at"], name="authz_token_expiry"),
         ]
+
+
+class SigningKey(models.Model):
+    """A key that signs tokens of service accounts; the private part is sealed as secrets are.
+
+    It signs from `signs_from` until a newer one does, and verifies until `needed_until`, the end of its last token.
+    """
+
+    kid = models.CharField(max_length=64, primary_key=True)
+    algorithm = models.CharField(max_length=10)
+    public_key = models.TextField()
+    private_key = models.TextField()
+    created_at = models.DateTimeField()
+    signs_from = models.DateTimeField()
+    needed_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "authz_signing_key"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authz import tasks
+from authz import signingkeys, tasks
 from authz.admission import admit
 from authz.api.accessreviews import (
     LOCAL_SUBJECT_ACCESS_REVIEWS,
@@ -30,7 +30,7 @@ from authz.api.useridentitymappings import USER_IDENTITY_MAPPINGS
 from authz.api.useroauthaccesstokens import USER_OAUTH_ACCESS_TOKENS
 from authz.api.users import USERS
 from authz.descriptions import DESCRIPTIONS
-from registry_meta.kube import openapi_text
+from registry_meta.kube import openapi_text, resealing
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.hints import bell
 from registry_meta.kube.strategy import ADMISSIONS
@@ -67,5 +67,6 @@ def register() -> None:
     catalog.register(*KINDS)
     openapi_text.describe(DESCRIPTIONS)
     ADMISSIONS.append(admit)
+    resealing.COLUMNS.append(signingkeys.SEALED)
     bell.on(NAMESPACES.key, tasks.sweep_namespaces)
     bell.on(RESOURCE_QUOTAS.key, tasks.sweep_quotas)

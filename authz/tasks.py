@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from authz import accesstokens, aggregation, lifecycle, quotas, tokens
+from authz import accesstokens, aggregation, lifecycle, quotas, signingkeys, tokens
 from authz.api import events
 from authz.api.clusterroles import CLUSTER_ROLES
 from registry_meta.kube import meta
@@ -40,7 +40,8 @@ def settle_roles() -> None:
 
 @shared_task
 def sweep_tokens() -> None:
-    """Drop the tokens of programs that ended long ago, and those of people that have ended; every hour."""
+    """Drop the tokens that ended, those of programs long ago, and the signing keys that none needs; every hour."""
     now = meta.now()
     tokens.sweep(now)
     accesstokens.sweep(now)
+    signingkeys.sweep(now)

@@ -37,7 +37,11 @@ class Known:
 
     def serves(self, audiences: Collection[str], *, now: datetime) -> bool:
         """Return whether the token is valid now for one of some audiences."""
-        return (self.expires_at is None or now < self.expires_at) and not set(audiences).isdisjoint(self.audiences)
+        return self.lasts(now=now) and not set(audiences).isdisjoint(self.audiences)
+
+    def lasts(self, *, now: datetime) -> bool:
+        """Return whether the token has not expired."""
+        return self.expires_at is None or now < self.expires_at
 
 
 class Memory:

@@ -73,6 +73,9 @@ class Environment:
     bind: str = setting("127.0.0.1", "The address to listen on.")
     port: int = setting(8443, "The port to listen on.", minimum=1, maximum=65535)
     public_url: str = setting("", "The URL at which clients reach the server; empty for `https://127.0.0.1:PORT`.")
+    former_urls: tuple[str, ...] = setting(
+        (), "The URLs that the public one was before, separated by commas: tokens issued under them stay valid."
+    )
     database_url: str = setting(
         "", "The PostgreSQL database, `postgres://user:password@host:port/name`; empty for SQLite.", secret=True
     )

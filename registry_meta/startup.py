@@ -11,7 +11,7 @@ from typing import TypeAlias
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, connections
 
-from authz import bootstrap
+from authz import bootstrap, signingkeys
 from imagestreams import startup as images
 from registry_meta import certificates, kubeconfig
 from registry_meta.environment import Environment
@@ -26,7 +26,7 @@ LOCK = 0x7265676D657461
 
 Hook: TypeAlias = Callable[[], None]
 
-HOOKS: list[Hook] = [bootstrap.begin, images.begin]
+HOOKS: list[Hook] = [bootstrap.begin, signingkeys.begin, images.begin]
 """What the apps do at each start, after the migrations, in this order."""
 
 Administrator: TypeAlias = Callable[[str], str]

@@ -8,6 +8,7 @@ from typing import Any
 from django.http.response import HttpResponseBase
 from django.urls import path, re_path
 
+from authz import issuer
 from authz.authentication import BearerAuthentication
 from authz.permission import RBACPermission
 from registry_meta import exposition, probes
@@ -41,6 +42,8 @@ urlpatterns = [
     path("openapi/v3/api/<str:version>", plain(openapi.v3)),
     path("openapi/v3/apis/<str:group>/<str:version>", plain(openapi.v3)),
     re_path(r"^version/?$", plain(probes.version)),
+    re_path(r"^\.well-known/openid-configuration/?$", plain(issuer.configuration)),
+    re_path(r"^openid/v1/jwks/?$", plain(issuer.jwks)),
     path("metrics", plain(exposition.metrics)),
     re_path(r"^(?P<name>livez|readyz|healthz)$", probes.probe),
     re_path(r"^(?P<name>livez|readyz|healthz)/(?P<check>[^/]+)$", plain(probes.check)),

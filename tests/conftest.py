@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from authz import policy
+from authz import policy, signingkeys
 from registry_meta.kube import pagination
 from registry_meta.kube.totals import totals
 from tests.postgres import Postgres, binaries
@@ -41,6 +41,7 @@ def forgetful() -> None:
     pagination.remembered.forget()
     totals.forget()
     policy.memory.forget()
+    signingkeys.memory.forget()
 
 
 @pytest.fixture(scope="session")

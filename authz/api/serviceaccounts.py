@@ -40,6 +40,7 @@ class ServiceAccountStrategy(Strategy[ServiceAccount]):
         """End the tokens of an account that is gone."""
         if new is None and old is not None:
             tokens.revoke_bound_to(old.metadata.uid, now=context.now)
+            tokens.forget()
 
 
 def row(account: ServiceAccount, now: datetime) -> list[object]:

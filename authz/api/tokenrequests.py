@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import msgspec
 
-from authz import tokens
+from authz import accounttokens
+from authz.accounttokens import Account, Reference
 from authz.api.secrets import SECRETS
-from authz.rules import account_username
 from registry_meta.kube import errors, store
 from registry_meta.kube.meta import (
     GroupKind,
@@ -30,6 +30,9 @@ KIND = GroupKind("authentication.k8s.io", "TokenRequest")
 DEFAULT_SECONDS = 3600
 LEAST_SECONDS = 600
 MOST_SECONDS = 1 << 32
+
+AUDIENCES_BYTES = 2048
+"""How long the audiences may be together: a token is sent in a header."""
 
 
 class BoundObjectReference(KubeStruct):
@@ -71,21 +74,21 @@ class TokenRequestStorage:
         account = store.read(context.resource, name, context=context)
         spec = _checked(obj, name)
         bound = _bound(spec.bound_object_ref, context)
+        audiences = spec.audiences or [accounttokens.issuers()[0]]
         seconds = spec.expiration_seconds or DEFAULT_SECONDS
         expires_at = context.now + timedelta(seconds=seconds)
         token = ""
         if not context.dry_run:
-            token = tokens.issue(
-                account_username(context.namespace, name), now=context.now, uid=account.uid,
-                audiences=spec.audiences or (tokens.AUDIENCE,), bound_uid=bound.uid if bound else "",
-                description=f"requested by {context.actor.username}"[:200], expires_at=expires_at,
+            token = accounttokens.issue(
+                Account(context.namespace, name, account.uid), audiences=audiences, now=context.now,
+                expires_at=expires_at, secret=Reference(bound.name, bound.uid) if bound else None,
             )  # fmt: skip
         return TokenRequest(
             metadata=ObjectMeta(
                 name=name, namespace=context.namespace, uid=account.uid, creation_timestamp=timestamp(context.now)
             ),
             spec=TokenRequestSpec(
-                audiences=spec.audiences or [tokens.AUDIENCE],
+                audiences=audiences,
                 expiration_seconds=seconds,
                 bound_object_ref=spec.bound_object_ref,
             ),
@@ -105,6 +108,8 @@ def _checked(obj: TokenRequest, name: str) -> TokenRequestSpec:
         why = "may not specify a duration larger than 2^32 seconds"
     if why:
         raise errors.invalid(KIND, "", [errors.invalid_value("spec.expirationSeconds", seconds, why)])
+    if sum(len(audience.encode()) for audience in obj.spec.audiences or ()) > AUDIENCES_BYTES:
+        raise errors.invalid(KIND, "", [errors.too_long("spec.audiences", AUDIENCES_BYTES)])
     return obj.spec
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from authz import credentials, policy, tokens
+from authz import accounttokens, credentials, policy, tokens
 from authz.api.subjectreviews import GROUP, VERSION, UserInfo, user_info
 from registry_meta.kube import errors
 from registry_meta.kube.meta import KubeObject, KubeStruct
@@ -46,14 +48,21 @@ class TokenReviewStorage:
         """Return whose token it is, or that it is nobody's; raises 400 without a token."""
         if not obj.spec.token:
             raise errors.bad_request("token is required for TokenReview in authentication")
-        wanted = obj.spec.audiences or [tokens.AUDIENCE]
+        ours = accounttokens.issuers()
+        wanted = obj.spec.audiences or ours[:1]
         known = credentials.recognise(obj.spec.token, seen=policy.freshness())
-        if known is None or not known.serves(wanted, now=context.now):
+        audiences = [] if known is None else _served(wanted, known, ours)
+        if known is None or not audiences or not known.lasts(now=context.now):
             obj.status = TokenReviewStatus(error=UNKNOWN)
         else:
-            audiences = [audience for audience in wanted if audience in known.audiences]
             obj.status = TokenReviewStatus(authenticated=True, user=user_info(known.actor), audiences=audiences)
         return obj
+
+
+def _served(wanted: Sequence[str], known: tokens.Known, ours: Sequence[str]) -> list[str]:
+    """Return which of the audiences a token serves; one that is valid here serves each of this server's URLs."""
+    also = ours if tokens.AUDIENCE in known.audiences else ()
+    return [audience for audience in wanted if audience in known.audiences or audience in also]
 
 
 TOKEN_REVIEWS = Resource(
