@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry_meta import counters, databases, environment, keys
+from registry_meta import certificates, counters, databases, environment, keys
 
 ENVIRONMENT = environment.read()
 """Every setting of ours, typed; other modules read it as `django.conf.settings.ENVIRONMENT`."""
@@ -12,6 +12,8 @@ SIGN_OF_LIFE = ENVIRONMENT.data_dir / environment.SIGN_OF_LIFE
 SECRET_KEY = keys.secret_key(ENVIRONMENT)
 ENCRYPTION_KEYS = keys.encryption_keys(ENVIRONMENT)
 """The Fernet keys for secrets at rest; the first encrypts, each decrypts."""
+AUTHORITY = certificates.locate(ENVIRONMENT).authority
+"""The file of the authority that clients should trust, which is made at the first start; None where it is not known."""
 COUNTERS = counters.prepare(ENVIRONMENT.data_dir)
 """The directory in which this process counts what it does."""
 DEBUG = False

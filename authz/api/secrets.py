@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
+from django.conf import settings
 
-from authz import tokens
+from authz import accounttokens, tokens
+from authz.accounttokens import Account
 from registry_meta.kube import errors
 from registry_meta.kube.errors import FieldError
-from registry_meta.kube.meta import KubeObject
+from registry_meta.kube.meta import KubeObject, OwnerReference
 from registry_meta.kube.objects import ObjectStorage
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import AGE, NAME, Column, Resource
@@ -23,6 +25,7 @@ from registry_meta.kube.table import age
 OPAQUE = "Opaque"
 ACCOUNT_TOKEN = "kubernetes.io/service-account-token"  # noqa: S105  # a type
 ACCOUNT_NAME = "kubernetes.io/service-account.name"
+ACCOUNT_UID = "kubernetes.io/service-account.uid"
 DOCKERCFG = "kubernetes.io/dockercfg"
 DOCKERCONFIGJSON = "kubernetes.io/dockerconfigjson"
 BASIC_AUTH = "kubernetes.io/basic-auth"
@@ -64,6 +67,14 @@ class SecretStrategy(Strategy[Secret]):
             found[key] = base64.b64encode(text.encode()).decode()
         obj.data, obj.string_data = dict(sorted(found.items())) or None, None
 
+    def prepare_create(self, obj: Secret, *, context: Context) -> None:
+        """Put its token into a secret that is for the token of an account."""
+        _fill(obj, context)
+
+    def prepare_update(self, new: Secret, old: Secret, *, context: Context) -> None:
+        """Put a token into such a secret again when it has lost its own."""
+        _fill(new, context)
+
     def validate(self, obj: Secret, *, context: Context) -> list[FieldError]:
         """Return what is wrong with the keys, the size, and what the type demands."""
         data = obj.data or {}
@@ -85,9 +96,36 @@ class SecretStrategy(Strategy[Secret]):
         return problems + self.validate(new, context=context)
 
     def recorded(self, new: Secret | None, old: Secret | None, *, version: int, context: Context) -> None:
-        """End the tokens that were bound to a secret that is gone."""
+        """End the tokens that were bound to a secret that is gone, and the token that a secret no longer holds."""
         if new is None and old is not None:
             tokens.revoke_bound_to(old.metadata.uid, now=context.now)
+        if old is not None and old.type == ACCOUNT_TOKEN:
+            tokens.forget()
+
+
+def _fill(obj: Secret, context: Context) -> None:
+    """Give the secret that names an account what its program needs: a token, and the authority of this server.
+
+    The secret goes with the account. One that names no account that is there stays as it is.
+    """
+    name = (obj.metadata.annotations or {}).get(ACCOUNT_NAME, "")
+    if obj.type != ACCOUNT_TOKEN or not name or "token" in (obj.data or {}) or context.dry_run:
+        return
+    uid = accounttokens.uid_of(context.namespace, name)
+    if not uid:
+        return
+    meta, account = obj.metadata, Account(context.namespace, name, uid)
+    texts = {
+        "token": accounttokens.issue_for_secret(account, meta.name, now=context.now),
+        "namespace": context.namespace,
+        **({"ca.crt": settings.AUTHORITY.read_text()} if settings.AUTHORITY and settings.AUTHORITY.exists() else {}),
+    }
+    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+    obj.data = dict(sorted({**encoded, **(obj.data or {})}.items()))
+    meta.annotations = {**(meta.annotations or {}), ACCOUNT_UID: uid}
+    owner = OwnerReference(api_version="v1", kind="ServiceAccount", name=name, uid=uid)
+    others = [reference for reference in meta.owner_references or () if reference.uid != uid]
+    meta.owner_references = [*others, owner]
 
 
 def _canonical(key: str, value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -278,3 +279,68 @@ def test_audiences_that_no_header_can_hold_are_refused(admin: Api, team: str) ->
     status, answer = admin.post(f"{ACCOUNTS}/default/token", {"spec": {"audiences": ["a" * 3000]}})
 
     assert (status, answer["details"]["causes"][0]["field"]) == (422, "spec.audiences")
+
+
+def secret(admin: Api, name: str = "held", account: str = "default") -> dict[str, Any]:
+    body = {
+        "metadata": {"name": name, "annotations": {"kubernetes.io/service-account.name": account}},
+        "type": "kubernetes.io/service-account-token",
+    }
+    status, answer = admin.post(SECRETS, body)
+    assert status == 201, answer
+    found: dict[str, Any] = answer
+    return found
+
+
+def held(made: dict[str, Any]) -> str:
+    return base64.b64decode(made["data"]["token"]).decode()
+
+
+def test_a_secret_for_an_account_gets_a_token_without_an_end(admin: Api, uid: str) -> None:
+    made = secret(admin)
+
+    claims = claims_of(held(made))
+
+    assert base64.b64decode(made["data"]["namespace"]) == b"team"
+    assert made["metadata"]["annotations"]["kubernetes.io/service-account.uid"] == uid
+    assert made["metadata"]["ownerReferences"][0]["uid"] == uid
+    assert claims == {
+        "iss": "kubernetes/serviceaccount", "jti": claims["jti"], "sub": "system:serviceaccount:team:default",
+        "kubernetes.io/serviceaccount/namespace": "team", "kubernetes.io/serviceaccount/secret.name": "held",
+        "kubernetes.io/serviceaccount/service-account.name": "default",
+        "kubernetes.io/serviceaccount/service-account.uid": uid,
+    }  # fmt: skip
+    assert answers(held(made)) == 201
+
+
+def test_the_token_of_a_secret_ends_with_it(admin: Api, team: str) -> None:
+    token = held(secret(admin))
+    before = answers(token)
+
+    admin.delete(f"{SECRETS}/held")
+    gone = answers(token)
+    secret(admin)
+
+    assert (before, gone, answers(token)) == (201, 401, 401)
+
+
+def test_the_token_of_a_secret_ends_when_the_secret_holds_another(admin: Api, team: str) -> None:
+    token = held(secret(admin))
+    before = answers(token)
+
+    status, _ = admin.patch(f"{SECRETS}/held", {"data": {"token": "eA=="}})
+
+    assert (status, before, answers(token)) == (200, 201, 401)
+
+
+def test_the_token_of_a_secret_ends_with_its_account(admin: Api, team: str) -> None:
+    token = held(secret(admin))
+    before = answers(token)
+
+    admin.delete(f"{ACCOUNTS}/default")
+
+    assert (before, answers(token)) == (201, 401)
+
+
+def test_a_secret_of_no_account_stays_empty(admin: Api, team: str) -> None:
+    assert "data" not in secret(admin, account="nobody")
