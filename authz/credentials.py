@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from authz import accesstokens, accounttokens, policy, signatures, tokens
+from authz.openid import bearer
 from authz.tokens import Known
+from registry_meta.kube import meta
 
 
 def recognise(token: str, *, seen: policy.Freshness) -> Known | None:
@@ -18,7 +20,7 @@ def recognise(token: str, *, seen: policy.Freshness) -> Known | None:
     if token.startswith(tokens.PREFIX):
         return _looked_up(token, seen)
     if signatures.looks_signed(token):
-        return accounttokens.recognise(token, counter=seen.tokens)
+        return accounttokens.recognise(token, counter=seen.tokens) or bearer.recognise(token, now=meta.now())
     return None
 
 

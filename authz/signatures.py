@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -115,7 +115,7 @@ def audiences(claims: Claims) -> tuple[str, ...]:
     return tuple(texts(found))
 
 
-def texts(value: object) -> Iterable[str]:
+def texts(value: object) -> Sequence[str]:
     """Return the texts of a list; nothing of what is no list of texts."""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value

@@ -142,6 +142,9 @@ class Environment:
     tls_names: tuple[str, ...] = setting(
         (), "The further host names and addresses, separated by commas, that the certificate made here names."
     )
+    authentication_config: Path | None = setting(
+        None, "The YAML file of outside issuers whose tokens count, an `AuthenticationConfiguration` of Kubernetes."
+    )
     secret_key: str = setting(
         "",
         "The key that signs tokens; empty for one made on the first start and kept in the data directory.",

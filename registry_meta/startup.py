@@ -12,6 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, connections
 
 from authz import bootstrap, signingkeys
+from authz.openid import bearer
+from authz.openid.configuration import ConfigurationError
 from imagestreams import startup as images
 from registry_meta import certificates, kubeconfig
 from registry_meta.environment import Environment
@@ -42,6 +44,7 @@ def prepare(environment: Environment) -> None:
     Raises CommandError, for a line without a traceback, when the database cannot be reached or its secrets cannot be
     decrypted.
     """
+    _check_issuers()
     make_private_directory(environment.data_dir)
     files = certificates.ensure(environment, now=datetime.now(UTC))
     reach()
@@ -62,6 +65,13 @@ def reach() -> None:
     except OperationalError as error:
         reason = str(error).strip().partition("\n")[0]
         raise CommandError(f"the database cannot be reached: {reason}") from error
+
+
+def _check_issuers() -> None:
+    try:
+        bearer.begin()
+    except ConfigurationError as error:
+        raise CommandError(f"REGISTRY_META_AUTHENTICATION_CONFIG: {error}") from error
 
 
 def _check_keys() -> None:

@@ -1,0 +1,1 @@
+"""OpenID Connect: what is believed of outside issuers, and what is not."""
