@@ -86,6 +86,7 @@ class Grants:
         self._members: dict[str, frozenset[str]] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._harmless: dict[str, tuple[Permissions, Permissions]] = {}
+        self._homes: dict[Holder, dict[str, None]] = {}
 
     def put(self, key: str, namespace: str, name: str, document: str | None) -> None:
         """Take in a role, binding or group as it now is; None when it is gone."""
@@ -108,7 +109,7 @@ class Grants:
             kept = [grant for grant in buckets.get(holder, ()) if grant.binding != name]
             if holder in granted:
                 kept.append(granted[holder])
-            buckets[holder] = tuple(kept)
+            self._fill(namespace, holder, tuple(kept))
         if granted:
             self._holders[place] = set(granted)
 
@@ -129,6 +130,19 @@ class Grants:
     def groups_of(self, username: str) -> tuple[str, ...]:
         """Return the names of the Group objects that list a user, sorted."""
         return self._groups.get(username, ())
+
+    def _fill(self, namespace: str, holder: Holder, kept: tuple[Grant, ...]) -> None:
+        """Keep what a holder has in a namespace, and with the holder that he has something there."""
+        buckets = self._buckets[namespace]
+        if kept:
+            buckets[holder] = kept
+            self._homes.setdefault(holder, {})[namespace] = None
+            return
+        buckets.pop(holder, None)
+        homes = self._homes.get(holder, {})
+        homes.pop(namespace, None)
+        if not homes:
+            self._homes.pop(holder, None)
 
     def decide(self, actor: Actor, asked: Attributes) -> Decision:
         """Return whether an actor may do something, and why; the scopes of his token limit even masters."""
@@ -175,6 +189,33 @@ class Grants:
             local = (rule for grant in self._bound(actor, namespace) for rule in self._rules_of(grant))
             found += [rule for rule in local if not rule.non_resource_urls]
         return found
+
+    def bound_in(self, actor: Actor) -> set[str]:
+        """Return the namespaces in which a role binding names an actor or one of his groups, whatever it gives."""
+        holders = [("User", actor.username), *(("Group", group) for group in actor.groups)]
+        # A copy is made in one step, so that it may be read while another thread puts.
+        found = {namespace for holder in holders for namespace in self._homes.get(holder, {}).copy()}
+        return found - {""}
+
+    def holders(self, asked: Attributes) -> tuple[set[str], set[str]]:
+        """Return the users and the groups who may do something; members of `system:masters` always may."""
+        where = places(asked)
+        found: dict[str, set[str]] = {"User": set(), "Group": {MASTERS}}
+        for namespace in dict.fromkeys(("", asked.namespace)):
+            for (kind, name), given in self._buckets.get(namespace, {}).copy().items():
+                if any((role := self._roles.get(grant.role)) and role.allow(asked, where) for grant in given):
+                    found[kind].add(name)
+        return found["User"], found["Group"]
+
+    def missing(self, namespace: str) -> list[str]:
+        """Return the words for roles that do not exist and are given in a namespace or everywhere, sorted."""
+        grants = (
+            grant
+            for place in dict.fromkeys(("", namespace))
+            for given in self._buckets.get(place, {}).copy().values()
+            for grant in given
+        )
+        return sorted({grant.missing for grant in grants if grant.role not in self._roles})
 
     def role(self, namespace: str, name: str) -> tuple[PolicyRule, ...] | None:
         """Return the rules of a role, or with an empty namespace of a cluster role; None when there is none."""
