@@ -203,12 +203,18 @@ class Feed:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._topics: dict[tuple[str, str], Topic] = {}
+        self._gathered: dict[str, list[str]] = {}
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         self._position = 0
         self._is_closed = False
         self.watchers = 0
+
+    def gather(self, name: str, *keys: str) -> None:
+        """Offer the changes of several resources as one topic, under a name that no resource has."""
+        for key in keys:
+            self._gathered.setdefault(key, []).append(name)
 
     def join(self, key: str, namespace: str = "") -> tuple[Topic, int]:
         """Return the topic of a resource, in one namespace or in all, and the version from which it holds every change.
@@ -294,7 +300,8 @@ class Feed:
             found = True
             by_place: dict[tuple[str, str], list[Entry]] = {}
             for entry in entries:
-                by_place.setdefault((entry.resource, ""), []).append(entry)
+                for key in (entry.resource, *self._gathered.get(entry.resource, ())):
+                    by_place.setdefault((key, ""), []).append(entry)
                 if entry.namespace:
                     by_place.setdefault((entry.resource, entry.namespace), []).append(entry)
             with self._lock:

@@ -79,7 +79,12 @@ def _problems(query: Mapping[str, str]) -> list[FieldError]:
 
 
 class Watch:
-    """One open watch: what it selects, where it is, and how it writes frames."""
+    """One open watch: what it selects, where it is, and how it writes frames.
+
+    A kind that is made up of what others are names the topic that it `follows`.
+    """
+
+    follows = ""
 
     def __init__(
         self, resource: Resource, namespace: str, selected: Selection, options: WatchOptions, frame: Frame | None
@@ -94,7 +99,7 @@ class Watch:
 
     def frames(self) -> Iterator[bytes]:
         """Yield frames until the time is up; the database is left alone while nothing happens."""
-        topic, start = feed.join(self.resource.key, self.namespace)
+        topic, start = feed.join(self.follows or self.resource.key, self.namespace)
         try:
             with metrics.watching(self.resource.group, self.resource.plural):
                 yield from self._begin(start)
@@ -138,7 +143,7 @@ class Watch:
             options = ListOptions(pagination.BATCH, token.start, snapshot, token.rest)
         self._seen = snapshot
         if self.options.ends_initial:
-            yield self._bookmark(snapshot, {INITIAL_EVENTS_END: "true"})
+            yield self._initial_end(snapshot)
 
     def _follow(self, topic: changes.Topic) -> Iterator[bytes]:
         now = time.monotonic()
@@ -188,7 +193,7 @@ class Watch:
                 return
             if not after:
                 kind = Change.DELETED
-                document = _versioned(entry.previous or entry.document, entry.version)
+                document = versioned(entry.previous or entry.document, entry.version)
             else:
                 kind = Change.MODIFIED if before else Change.ADDED
         if self._frame is None and kind == entry.type and document is entry.document:
@@ -210,6 +215,9 @@ class Watch:
     def _render(self, kind: str, document: str) -> bytes:
         return self._frame(kind, document) if self._frame else plain_frame(self.resource, kind, document)
 
+    def _initial_end(self, version: int) -> bytes:
+        return self._bookmark(version, {INITIAL_EVENTS_END: "true"})
+
     def _bookmark(self, version: int, annotations: dict[str, str] | None = None) -> bytes:
         meta: dict[str, object] = {"resourceVersion": str(version), "creationTimestamp": None}
         if annotations:
@@ -222,7 +230,7 @@ def plain_frame(resource: Resource, kind: str, document: str) -> bytes:
     return f'{{"type":"{kind}","object":{resource.head}{document[1:]}}}\n'.encode()
 
 
-def _versioned(document: str, version: int) -> str:
+def versioned(document: str, version: int) -> str:
     """Return a document under another version: an object leaves a selection at the version of the change."""
     tree = msgspec.json.decode(document)
     tree["metadata"]["resourceVersion"] = str(version)
