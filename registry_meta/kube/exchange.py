@@ -125,7 +125,8 @@ class Exchange:
         rendition = self._rendition(is_list=True)
         tabulator = self._tabulator(rendition)
         options = pagination.list_options(self.request.GET)
-        return self._page(storage.list(options, context=self.context), rendition, tabulator)
+        result = storage.list(options, context=self.context)
+        return self._answer(result, rendition) if isinstance(result, dict) else self._page(result, rendition, tabulator)
 
     def _page(self, page: Page, rendition: Rendition, tabulator: Tabulator) -> HttpResponse:
         list_meta = ListMeta(str(page.version) if page.version else "", page.continue_, page.remaining)
@@ -369,5 +370,5 @@ class Exchange:
 
 def _made(result: Result) -> str:
     if isinstance(result, dict):
-        return ""
+        return str(result.get("metadata", {}).get("name", ""))
     return result.name if isinstance(result, Stored) else result.metadata.name
