@@ -14,6 +14,8 @@ from authz.api import (
     namespaces,
     oauthaccesstokens,
     oauthclients,
+    projectrequests,
+    projects,
     resourcequotas,
     rolebindings,
     roles,
@@ -258,4 +260,13 @@ PEOPLE: Mapping[type, Mapping[str, str]] = {
     },
 }
 
-DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**CORE, **LIMITS, **PEOPLE, **POLICY, **REVIEWS}
+PROJECT: Mapping[type, Mapping[str, str]] = {
+    projects.ProjectSpec: CORE[namespaces.NamespaceSpec],
+    projects.ProjectStatus: CORE[namespaces.NamespaceStatus],
+    projectrequests.ProjectRequest: {
+        "description": "What the project is for.",
+        "displayName": "What people call the project.",
+    },
+}
+
+DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**CORE, **LIMITS, **PEOPLE, **POLICY, **PROJECT, **REVIEWS}

@@ -18,6 +18,8 @@ from authz.api.limitranges import LIMIT_RANGES
 from authz.api.namespaces import NAMESPACES
 from authz.api.oauthaccesstokens import OAUTH_ACCESS_TOKENS
 from authz.api.oauthclients import OAUTH_CLIENTS
+from authz.api.projectrequests import PROJECT_REQUESTS
+from authz.api.projects import PROJECTS
 from authz.api.resourcequotas import RESOURCE_QUOTAS
 from authz.api.rolebindings import ROLE_BINDINGS
 from authz.api.roles import ROLES
@@ -30,8 +32,10 @@ from authz.api.useridentitymappings import USER_IDENTITY_MAPPINGS
 from authz.api.useroauthaccesstokens import USER_OAUTH_ACCESS_TOKENS
 from authz.api.users import USERS
 from authz.descriptions import DESCRIPTIONS
+from authz.projectwatch import TOPIC, TOPIC_KEYS
 from registry_meta.kube import openapi_text, resealing
 from registry_meta.kube.catalog import catalog
+from registry_meta.kube.changes import feed
 from registry_meta.kube.hints import bell
 from registry_meta.kube.strategy import ADMISSIONS
 
@@ -59,6 +63,8 @@ KINDS = (
     OAUTH_CLIENTS,
     OAUTH_ACCESS_TOKENS,
     USER_OAUTH_ACCESS_TOKENS,
+    PROJECTS,
+    PROJECT_REQUESTS,
 )
 
 
@@ -68,5 +74,6 @@ def register() -> None:
     openapi_text.describe(DESCRIPTIONS)
     ADMISSIONS.append(admit)
     resealing.COLUMNS.append(signingkeys.SEALED)
+    feed.gather(TOPIC, *TOPIC_KEYS)
     bell.on(NAMESPACES.key, tasks.sweep_namespaces)
     bell.on(RESOURCE_QUOTAS.key, tasks.sweep_quotas)

@@ -155,6 +155,9 @@ class Environment:
         "The Fernet keys for secrets at rest, separated by commas, the newest first; empty for one made likewise.",
         secret=True,
     )
+    project_request_message: str = setting(
+        "", "What those are told who may not request a project; empty for OpenShift's own words."
+    )
     change_retention: int = setting(
         3600, "The seconds for which changes are kept for watches and list continuations.", minimum=60
     )
