@@ -239,6 +239,13 @@ class Grants:
             yield from buckets.get(("Group", group), ())
 
 
+def is_about(document: str, namespace: str, actor: Actor) -> bool:
+    """Return whether a binding names an actor or one of his groups."""
+    holders = {("User", actor.username), *(("Group", group) for group in actor.groups)}
+    subjects = BINDING_DECODER.decode(document).subjects or ()
+    return any(_holder(subject, namespace)[0] in holders for subject in subjects)
+
+
 def _grants(namespace: str, name: str, binding: _Binding) -> dict[Holder, Grant]:
     """Return what a binding gives to whom; a subject that is named twice counts once."""
     kind = "RoleBinding" if namespace else "ClusterRoleBinding"

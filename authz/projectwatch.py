@@ -10,7 +10,8 @@ from django.db import connection
 
 from authz import policy, projects
 from authz.api.namespaces import NAMESPACES
-from authz.grants import KEYS, Grants
+from authz.grants import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, KEYS, ROLE_BINDINGS, ROLES, Grants, is_about
+from authz.rules import MASTERS
 from authz.visibility import Visible, visible
 from registry_meta.kube import changes, errors, pagination
 from registry_meta.kube.changes import Entry, Topic
@@ -73,10 +74,12 @@ class ProjectWatch(Watch):
             yield self._initial_end(current)
 
     def _resume(self, version: int, grants: Grants) -> Iterator[bytes]:
-        """Go on from a version; raises 410 when rights have moved since, because nobody knows what was shown then."""
-        oldest = max(changes.newest("compacted"), grants.version)
-        if version < oldest:
-            raise errors.expired(f"too old resource version: {version} ({oldest})")
+        """Go on from a version; raises 410 when rights of the actor have moved since: who knows what was shown then."""
+        compacted = changes.newest("compacted")
+        if version < compacted:
+            raise errors.expired(f"too old resource version: {version} ({compacted})")
+        if version < grants.version and self._concerned(version, grants.version):
+            raise errors.expired(f"too old resource version: {version}, rights have changed since")
         shown = {_place(document)[0] for document in self._new(self._visible)}
         missed = list(changes.between(NAMESPACES.key, version, changes.newest()))
         for entry in reversed(missed):
@@ -89,6 +92,22 @@ class ProjectWatch(Watch):
         for entry in missed:
             if entry.version <= self._seen:
                 yield from self._event(entry)
+
+    def _concerned(self, low: int, high: int) -> bool:
+        """Return whether a change of the policy may have changed what the actor sees."""
+        if MASTERS in self._actor.groups:
+            return False
+        if any(True for key in (ROLES, CLUSTER_ROLES) for _ in changes.between(key, low, high)):
+            return True
+        bindings = (
+            entry for key in (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS) for entry in changes.between(key, low, high)
+        )
+        return any(
+            is_about(document, entry.namespace, self._actor)
+            for entry in bindings
+            for document in (entry.document, entry.previous)
+            if document is not None
+        )
 
     def _fresh(self, topic: Topic, seconds: float) -> list[bytes]:
         entries, position = topic.wait(self._seen, max(seconds, 0.0)) or self._missed(topic)
