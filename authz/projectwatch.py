@@ -11,7 +11,6 @@ from django.db import connection
 from authz import policy, projects
 from authz.api.namespaces import NAMESPACES
 from authz.grants import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, KEYS, ROLE_BINDINGS, ROLES, Grants, is_about
-from authz.rules import MASTERS
 from authz.visibility import Visible, visible
 from registry_meta.kube import changes, errors, pagination
 from registry_meta.kube.changes import Entry, Topic
@@ -95,8 +94,6 @@ class ProjectWatch(Watch):
 
     def _concerned(self, low: int, high: int) -> bool:
         """Return whether a change of the policy may have changed what the actor sees."""
-        if MASTERS in self._actor.groups:
-            return False
         if any(True for key in (ROLES, CLUSTER_ROLES) for _ in changes.between(key, low, high)):
             return True
         bindings = (

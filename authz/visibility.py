@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from authz import scopes
 from authz.grants import Grants
-from authz.rules import MASTERS, Attributes, PolicyRule
+from authz.rules import Attributes, PolicyRule
 from registry_meta.kube.request import Actor
 
 
@@ -24,25 +25,29 @@ ALL = Visible(everything=True)
 
 
 def reading(namespace: str) -> Attributes:
-    """Return the question whether a namespace may be read."""
+    """Return the question whether a namespace may be read, or with an empty name whether all may."""
     return Attributes("get", namespace, "", "v1", "namespaces", namespace)
 
 
 def visible(grants: Grants, actor: Actor) -> Visible:
     """Return the namespaces that an actor may get.
 
-    Only those are looked at that a binding of his is about: the ones with a role binding, and those that a role for
-    the whole cluster names.
+    Only those are looked at that something of his is about: a role binding in them, a role for the whole cluster that
+    names them, or a scope of his token.
     """
-    if MASTERS in actor.groups:
+    if grants.decide(actor, reading("")).allowed:
         return ALL
-    names = grants.bound_in(actor)
+    names = grants.bound_in(actor) | _scoped(actor)
     for rule in grants.rules(actor, ""):
         if _reads_namespaces(rule):
-            if not rule.resource_names:
-                return ALL
-            names |= set(rule.resource_names)
+            names |= set(rule.resource_names or ())
     return Visible(False, frozenset(name for name in names if grants.decide(actor, reading(name)).allowed))
+
+
+def _scoped(actor: Actor) -> set[str]:
+    """Return the namespaces that the scopes of an actor's token name, whatever they let pass there."""
+    named = (scopes.role_scope(scope) for scope in actor.extra.get(scopes.EXTRA, ()))
+    return {scope.namespace for scope in named if scope is not None and scope.namespace != scopes.EVERYWHERE}
 
 
 def _reads_namespaces(rule: PolicyRule) -> bool:

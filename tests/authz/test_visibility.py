@@ -119,3 +119,21 @@ def test_who_may_do_something_is_found_among_all_bindings(policy: Policy) -> Non
         {"system:masters", "team"},
     )
     assert policy.grants.missing("a") == ['clusterrole.rbac.authorization.k8s.io "no-such-role" not found']
+
+
+@pytest.mark.parametrize("group", ["system:masters", "team"])
+def test_a_token_for_one_namespace_shows_that_alone(policy: Policy, group: str) -> None:
+    policy.bind("", "b", "reader", ("Group", "team"))
+    extra = {"scopes.authorization.openshift.io": ("role:reader:x",)}
+
+    assert policy.sees(Actor("ann", (group,), extra=extra)) == Visible(False, frozenset({"x"}))
+
+
+def test_a_token_shows_no_more_than_its_user_sees(policy: Policy) -> None:
+    policy.bind("a", "b", "reader", ("User", "ann"))
+
+    def sees(scope: str) -> Visible:
+        return policy.sees(Actor("ann", extra={"scopes.authorization.openshift.io": (scope,)}))
+
+    assert sees("role:reader:x") == sees("user:info") == Visible(False)
+    assert sees("role:reader:*") == sees("user:list-projects") == sees("user:full") == Visible(False, frozenset({"a"}))
