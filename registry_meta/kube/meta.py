@@ -63,6 +63,9 @@ MERGED = msgspec.Meta(extra={"patch_strategy": "merge"})
 REPLACED = msgspec.Meta(extra={"patch_strategy": "replace"})
 """The mark of an object that patches replace as a whole."""
 
+COUNTS_EMPTY = msgspec.Meta(extra={"counts_empty": True})
+"""The mark of a list that says something else when it is empty than when it is null."""
+
 EMBEDDED = msgspec.Meta(extra={"patch_strategy": "replace", "embedded": True})
 """The mark of an object with a schema of its own: replaced by patches, and its unknown fields go unmentioned."""
 

@@ -292,7 +292,9 @@ def _text_reader(info: inspect.StrType, marks: dict[str, object]) -> Reader:
 
 def _is_nullable(info: inspect.Type) -> bool:
     """Return whether a field holds a list or map of typed values, or null."""
-    bare, _ = _bare(info)
+    bare, marks = _bare(info)
+    if marks.get("counts_empty"):
+        return False
     return bare is not info and (isinstance(bare, inspect.ListType) or isinstance(_reader(bare), _MapReader))
 
 
