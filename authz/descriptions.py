@@ -14,6 +14,8 @@ from authz.api import (
     namespaces,
     oauthaccesstokens,
     oauthclients,
+    openshiftreviews,
+    openshiftrulesreviews,
     projectrequests,
     projects,
     resourcequotas,
@@ -269,4 +271,44 @@ PROJECT: Mapping[type, Mapping[str, str]] = {
     },
 }
 
-DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {**CORE, **LIMITS, **PEOPLE, **POLICY, **PROJECT, **REVIEWS}
+SCOPES = "The scopes of the token to count with; an empty list is none."
+ACTION = {
+    "content": "What would be written; not looked at.",
+    "isNonResourceURL": "Whether the question is about a path instead of a resource.",
+    "namespace": "The namespace; empty for all.",
+    "path": "The path, if the question is about one.",
+    "resource": "The resource; `name/sub` for a subresource.",
+    "resourceAPIGroup": "The API group.",
+    "resourceAPIVersion": "The API version.",
+    "resourceName": "The object; empty for all.",
+    "verb": "What is to be done.",
+}
+ABOUT = {
+    "groups": "The groups of the user.",
+    "scopes": SCOPES,
+    "user": "The name of the user; without one and without groups, whoever asks.",
+}
+
+OPENSHIFT_REVIEWS: Mapping[type, Mapping[str, str]] = {
+    openshiftreviews.Action: ACTION,
+    openshiftreviews.OpenShiftSubjectAccessReview: {**ACTION, **ABOUT},
+    openshiftreviews.OpenShiftLocalSubjectAccessReview: {**ACTION, **ABOUT},
+    openshiftreviews.ResourceAccessReview: ACTION,
+    openshiftreviews.LocalResourceAccessReview: ACTION,
+    openshiftrulesreviews.OwnRulesSpec: {"scopes": SCOPES},
+    openshiftrulesreviews.SubjectRulesReviewSpec: ABOUT,
+    openshiftrulesreviews.RulesStatus: {
+        "evaluationError": "What kept the answer from being complete.",
+        "rules": "What is allowed.",
+    },
+}
+
+DESCRIPTIONS: Mapping[type, Mapping[str, str]] = {
+    **CORE,
+    **LIMITS,
+    **OPENSHIFT_REVIEWS,
+    **PEOPLE,
+    **POLICY,
+    **PROJECT,
+    **REVIEWS,
+}

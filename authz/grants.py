@@ -190,6 +190,11 @@ class Grants:
             found += [rule for rule in local if not rule.non_resource_urls]
         return found
 
+    def passing(self, limits: Sequence[str], namespace: str) -> list[PolicyRule]:
+        """Return the rules that scopes let pass in a namespace, whatever their bearer holds."""
+        passing = scopes.permissions(limits, namespace, role=self._scoped)
+        return [rule for permissions in passing for rule in permissions.rules]
+
     def bound_in(self, actor: Actor) -> set[str]:
         """Return the namespaces in which a role binding names an actor or one of his groups, whatever it gives."""
         holders = [("User", actor.username), *(("Group", group) for group in actor.groups)]
@@ -216,6 +221,10 @@ class Grants:
             for grant in given
         )
         return sorted({grant.missing for grant in grants if grant.role not in self._roles})
+
+    def missing_of(self, actor: Actor, namespace: str) -> list[str]:
+        """Return the words for roles that do not exist and are given to an actor in a namespace, sorted."""
+        return sorted({grant.missing for grant in self._of(actor, namespace) if grant.role not in self._roles})
 
     def role(self, namespace: str, name: str) -> tuple[PolicyRule, ...] | None:
         """Return the rules of a role, or with an empty namespace of a cluster role; None when there is none."""

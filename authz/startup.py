@@ -18,6 +18,13 @@ from authz.api.limitranges import LIMIT_RANGES
 from authz.api.namespaces import NAMESPACES
 from authz.api.oauthaccesstokens import OAUTH_ACCESS_TOKENS
 from authz.api.oauthclients import OAUTH_CLIENTS
+from authz.api.openshiftreviews import (
+    LOCAL_RESOURCE_ACCESS_REVIEWS,
+    OPENSHIFT_LOCAL_SUBJECT_ACCESS_REVIEWS,
+    OPENSHIFT_SUBJECT_ACCESS_REVIEWS,
+    RESOURCE_ACCESS_REVIEWS,
+)
+from authz.api.openshiftrulesreviews import OPENSHIFT_SELF_SUBJECT_RULES_REVIEWS, SUBJECT_RULES_REVIEWS
 from authz.api.projectrequests import PROJECT_REQUESTS
 from authz.api.projects import PROJECTS
 from authz.api.resourcequotas import RESOURCE_QUOTAS
@@ -65,6 +72,12 @@ KINDS = (
     USER_OAUTH_ACCESS_TOKENS,
     PROJECTS,
     PROJECT_REQUESTS,
+    OPENSHIFT_SUBJECT_ACCESS_REVIEWS,
+    OPENSHIFT_LOCAL_SUBJECT_ACCESS_REVIEWS,
+    RESOURCE_ACCESS_REVIEWS,
+    LOCAL_RESOURCE_ACCESS_REVIEWS,
+    OPENSHIFT_SELF_SUBJECT_RULES_REVIEWS,
+    SUBJECT_RULES_REVIEWS,
 )
 
 

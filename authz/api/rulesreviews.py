@@ -6,6 +6,7 @@ import msgspec
 
 from authz import policy
 from authz.api.accessreviews import GROUP, VERSION
+from authz.effective import effective_rules
 from authz.rules import PolicyRule
 from registry_meta.kube import errors
 from registry_meta.kube.meta import KubeObject, KubeStruct, always
@@ -64,7 +65,7 @@ class RulesReviewStorage:
         namespace = obj.spec.namespace
         if not namespace:
             raise errors.bad_request("no namespace on request")
-        rules = policy.current().rules(context.actor, namespace)
+        rules = effective_rules(policy.current(), context.actor, namespace)
         obj.status = SubjectRulesReviewStatus(
             resource_rules=[_resource_rule(rule) for rule in rules if rule.resources],
             non_resource_rules=[
