@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from sys import intern
 
 import msgspec
 
@@ -21,6 +22,7 @@ from authz.rules import (
     Subject,
     account_username,
     places,
+    split_account,
 )
 from registry_meta.kube.request import Actor
 
@@ -50,6 +52,8 @@ GROUP_DECODER = msgspec.json.Decoder(_Group)
 ROLE_DECODER = msgspec.json.Decoder(_Role)
 BINDING_DECODER = msgspec.json.Decoder(_Binding)
 
+ACCOUNT = "ServiceAccount"
+
 Holder = tuple[str, str]
 """Who holds a grant: ("User", name) or ("Group", name); a service account is a user."""
 
@@ -59,17 +63,38 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role given to a holder by a binding, with the words for a permission that comes of it."""
+    """A role given to a holder by a binding; `subject` is the kind by which the binding names the holder.
 
+    There are as many of these as bindings have subjects, so they hold nothing but references to what is there anyhow.
+    """
+
+    namespace: str
     binding: str
     role: Place
-    reason: str
+    subject: str
+    holder: Holder
+
+    @property
+    def reason(self) -> str:
+        """The words for a permission that comes of it."""
+        bound = f'RoleBinding "{self.binding}/{self.namespace}"' if self.namespace else self._everywhere
+        role = "Role" if self.role[0] else "ClusterRole"
+        return f'RBAC: allowed by {bound} of {role} "{self.role[1]}" to {self.subject} "{self._name}"'
 
     @property
     def missing(self) -> str:
         """The words for a role that does not exist."""
         kind = "role" if self.role[0] else "clusterrole"
         return f'{kind}.{GROUP} "{self.role[1]}" not found'
+
+    @property
+    def _everywhere(self) -> str:
+        return f'ClusterRoleBinding "{self.binding}"'
+
+    @property
+    def _name(self) -> str:
+        account = split_account(self.holder[1]) if self.subject == ACCOUNT else None
+        return f"{account[1]}/{account[0]}" if account else self.holder[1]
 
 
 class Grants:
@@ -82,7 +107,7 @@ class Grants:
         self.version = version
         self._roles: dict[Place, Permissions] = {}
         self._buckets: dict[str, dict[Holder, tuple[Grant, ...]]] = {}
-        self._holders: dict[Place, set[Holder]] = {}
+        self._holders: dict[Place, tuple[Holder, ...]] = {}
         self._members: dict[str, frozenset[str]] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._harmless: dict[str, tuple[Permissions, Permissions]] = {}
@@ -99,19 +124,20 @@ class Grants:
             else:
                 self._roles[namespace, name] = Permissions(ROLE_DECODER.decode(document).rules or ())
             return
+        namespace, name = intern(namespace), intern(name)
         granted = {} if document is None else _grants(namespace, name, BINDING_DECODER.decode(document))
         self._replace((namespace, name), granted)
 
     def _replace(self, place: Place, granted: dict[Holder, Grant]) -> None:
         namespace, name = place
         buckets = self._buckets.setdefault(namespace, {})
-        for holder in self._holders.pop(place, set()) | set(granted):
+        for holder in {*self._holders.pop(place, ()), *granted}:
             kept = [grant for grant in buckets.get(holder, ()) if grant.binding != name]
             if holder in granted:
                 kept.append(granted[holder])
             self._fill(namespace, holder, tuple(kept))
         if granted:
-            self._holders[place] = set(granted)
+            self._holders[place] = tuple(granted)
 
     def _gather(self, group: str, users: Iterable[str]) -> None:
         members = frozenset(users)
@@ -245,35 +271,32 @@ class Grants:
             return
         yield from buckets.get(("User", actor.username), ())
         for group in actor.groups:
-            yield from buckets.get(("Group", group), ())
+            if found := buckets.get(("Group", group)):
+                yield from found
 
 
 def is_about(document: str, namespace: str, actor: Actor) -> bool:
     """Return whether a binding names an actor or one of his groups."""
     holders = {("User", actor.username), *(("Group", group) for group in actor.groups)}
     subjects = BINDING_DECODER.decode(document).subjects or ()
-    return any(_holder(subject, namespace)[0] in holders for subject in subjects)
+    return any(_holder(subject, namespace) in holders for subject in subjects)
 
 
 def _grants(namespace: str, name: str, binding: _Binding) -> dict[Holder, Grant]:
     """Return what a binding gives to whom; a subject that is named twice counts once."""
-    kind = "RoleBinding" if namespace else "ClusterRoleBinding"
-    shown = f"{name}/{namespace}" if namespace else name
     reference = binding.role_ref
-    role = (namespace if reference.kind == "Role" else "", reference.name)
+    role = (namespace if reference.kind == "Role" else "", intern(reference.name))
     granted: dict[Holder, Grant] = {}
     for subject in binding.subjects or ():
-        holder, words = _holder(subject, namespace)
-        reason = f'RBAC: allowed by {kind} "{shown}" of {reference.kind} "{reference.name}" to {subject.kind} "{words}"'
-        granted.setdefault(holder, Grant(name, role, reason))
+        holder = _holder(subject, namespace)
+        granted.setdefault(holder, Grant(namespace, name, role, intern(subject.kind), holder))
     return granted
 
 
-def _holder(subject: Subject, namespace: str) -> tuple[Holder, str]:
-    if subject.kind != "ServiceAccount":
-        return (subject.kind, subject.name), subject.name
-    home = subject.namespace or namespace
-    return ("User", account_username(home, subject.name)), f"{subject.name}/{home}"
+def _holder(subject: Subject, namespace: str) -> Holder:
+    if subject.kind != ACCOUNT:
+        return intern(subject.kind), subject.name
+    return "User", account_username(subject.namespace or namespace, subject.name)
 
 
 Row = tuple[str, str, str, str | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -104,7 +105,7 @@ class Permissions:
         self._by_resource: dict[tuple[str, str], list[tuple[frozenset[str], frozenset[str]]]] = {}
         self._paths: list[tuple[frozenset[str], tuple[str, ...]]] = []
         for rule in self.rules:
-            verbs, names = frozenset(rule.verbs or ()), frozenset(rule.resource_names or ())
+            verbs, names = _shared(frozenset(rule.verbs or ())), _shared(frozenset(rule.resource_names or ()))
             if rule.non_resource_urls:
                 self._paths.append((verbs, tuple(rule.non_resource_urls)))
             for group in rule.api_groups or ():
@@ -115,11 +116,18 @@ class Permissions:
         """Return whether a rule covers a question; `places` are those of the question."""
         if asked.path:
             return any(_has(verbs, asked.verb) and covers_path(paths, asked.path) for verbs, paths in self._paths)
+        verb, by_resource = asked.verb, self._by_resource
         for place in places:
-            for verbs, names in self._by_resource.get(place, ()):
-                if _has(verbs, asked.verb) and (not names or asked.name in names):
+            for verbs, names in by_resource.get(place, ()):
+                if (verb in verbs or "*" in verbs) and (not names or asked.name in names):
                     return True
         return False
+
+
+@lru_cache(maxsize=1024)
+def _shared(texts: frozenset[str]) -> frozenset[str]:
+    """Return one object for equal sets: thousands of rules have a few sets of verbs, and mostly no names."""
+    return texts
 
 
 def _has(verbs: frozenset[str], verb: str) -> bool:
