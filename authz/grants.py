@@ -98,13 +98,16 @@ class Grant:
 
 
 class Grants:
-    """Roles, bindings and groups, indexed; `version` is the change up to which they are known.
+    """Roles, bindings and groups, indexed; `version` is the change that they are as of.
+
+    There was none to them from there to `until`, as far as is known.
 
     One thread at a time may `put`; any number may ask meanwhile, since buckets are replaced and never changed.
     """
 
     def __init__(self, version: int) -> None:
         self.version = version
+        self.until = version
         self._roles: dict[Place, Permissions] = {}
         self._buckets: dict[str, dict[Holder, tuple[Grant, ...]]] = {}
         self._holders: dict[Place, tuple[Holder, ...]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ COUNTERS = "SELECT name, value FROM kube_counter WHERE name IN ('policy', 'token
 _KINDS = ", ".join(f"'{key}'" for key in KEYS)
 PAGE = 500
 """How many objects are read at a time: what is kept of them is a small part of their documents."""
+
+LOOK_SECONDS = 60.0
+"""How often a process notes that nothing has changed: it can follow the log from there, although it is short."""
 
 AFTER = (
     "SELECT namespace, name, document FROM kube_object"
@@ -51,14 +55,17 @@ def freshness() -> Freshness:
 class Memory:
     """The roles, bindings and groups that this process knows, shared by its threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, look_seconds: float = LOOK_SECONDS) -> None:
+        self._look_seconds = look_seconds
         self._lock = threading.Lock()
         self._known: Grants | None = None
+        self._looked = 0.0
 
     def at(self, version: int) -> Grants:
         """Return what is in force at a version of the policy or later."""
         known = self._known
         if known is not None and known.version == version:
+            self._look(known)
             return known
         if connection.in_atomic_block:
             # What this transaction has written may be rolled back, and must not be remembered.
@@ -66,6 +73,17 @@ class Memory:
         with self._lock:
             self._known = self._advanced(self._known)
             return self._known
+
+    def _look(self, known: Grants) -> None:
+        """Note now and then how long the log has become without a change to the policy."""
+        now = time.monotonic()
+        # The versions of this transaction will be those of others if it is rolled back.
+        if now - self._looked < self._look_seconds or connection.in_atomic_block:
+            return
+        self._looked = now
+        newest = changes.newest()
+        if freshness().policy == known.version:
+            known.until = max(known.until, newest)
 
     def _advanced(self, known: Grants | None) -> Grants:
         # Another thread may have been faster, and a restored database may have gone back.
@@ -113,12 +131,15 @@ def _every(key: str) -> Iterator[Row]:
 def _follow(known: Grants, version: int) -> bool:
     """Take in the changes up to a version; return False when some of them are no longer in the log."""
     with connection.cursor() as cursor:
-        cursor.execute(SINCE, [known.version])
+        cursor.execute(SINCE, [known.until])
         rows = cursor.fetchall()
+    # A change from before what is known is of a database that went back.
+    if version <= known.until:
+        return False
     # The mark moves before rows are dropped, so it is read after them.
-    if changes.newest("compacted") > known.version:
+    if changes.newest("compacted") > known.until:
         return False
     for _, kind, key, namespace, name, document in rows:
         known.put(key, namespace, name, None if kind == Change.DELETED else document)
-    known.version = max(version, rows[-1][0] if rows else 0)
+    known.version = known.until = max(version, rows[-1][0] if rows else 0)
     return True

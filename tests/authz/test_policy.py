@@ -8,10 +8,12 @@ from django.db import transaction
 from authz import bootstrap, policy
 from authz.api.clusterrolebindings import CLUSTER_ROLE_BINDINGS, ClusterRoleBinding
 from authz.api.clusterroles import CLUSTER_ROLES
+from authz.api.namespaces import NAMESPACES, Namespace
 from authz.grants import Grants
 from authz.rules import Attributes, Decision, PolicyRule, RoleRef, Subject
 from registry_meta.kube import changes, meta, store
 from registry_meta.kube.meta import ObjectMeta
+from registry_meta.kube.models import Change
 from registry_meta.kube.request import SYSTEM, Actor, Context
 
 ANN = Actor("ann", ("team", "system:authenticated"))
@@ -36,6 +38,12 @@ def binding(name: str, role: str, *subjects: Subject) -> None:
 def unbind(name: str) -> None:
     context = Context(SYSTEM, CLUSTER_ROLE_BINDINGS, meta.now())
     store.delete(CLUSTER_ROLE_BINDINGS, name, context=context, strategy=CLUSTER_ROLE_BINDINGS.storage.strategy)
+
+
+def namespace(name: str) -> None:
+    context = Context(SYSTEM, NAMESPACES, meta.now())
+    obj = Namespace(metadata=ObjectMeta(name=name))
+    store.create(NAMESPACES, obj, context=context, strategy=NAMESPACES.storage.strategy)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -70,6 +78,46 @@ def test_a_process_that_was_away_for_long_reads_everything() -> None:
 
     assert policy.current() is not first
     assert policy.decide(ANN, ASKED).allowed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_saw_nothing_change_for_long_follows_a_short_log() -> None:
+    memory = policy.Memory(look_seconds=0)
+    role("reader", "get")
+    first = memory.at(policy.freshness().policy)
+    namespace("elsewhere")
+    memory.at(policy.freshness().policy)
+    changes.compact(meta.parse_time("2999-01-01T00:00:00Z"))
+    binding("b", "reader", Subject(kind="User", name="ann"))
+
+    assert memory.at(policy.freshness().policy) is first
+    assert first.decide(ANN, ASKED).allowed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_on_a_database_that_went_back_reads_everything() -> None:
+    memory = policy.Memory(look_seconds=0)
+    role("reader", "get")
+    kept = changes.newest()
+    namespace("elsewhere")
+    first = memory.at(policy.freshness().policy)
+    memory.at(policy.freshness().policy)
+    Change.objects.filter(version__gt=kept).delete()
+    changes.mark(("changes",), kept)
+    binding("b", "reader", Subject(kind="User", name="ann"))
+
+    assert memory.at(policy.freshness().policy) is not first
+    assert policy.decide(ANN, ASKED).allowed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_everything_is_read_whatever_the_number_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "PAGE", 2)
+    for number in range(5):
+        role(f"reader-{number}", "get")
+        binding(f"b{number}", f"reader-{number}", Subject(kind="User", name=f"user-{number}"))
+
+    assert all(policy.decide(Actor(f"user-{number}"), ASKED).allowed for number in range(5))
 
 
 @pytest.mark.django_db(transaction=True)
