@@ -14,6 +14,7 @@ from statistics import mean
 from tests.bench import access, fanout, idle, importing, layers, load, memory, pages, scale, seed
 from tests.bench.calibrated import calibration
 from tests.bench.report import Line, table
+from tests.bench.scale import Read, Taken
 from tests.postgres import Postgres, binaries
 from tests.redis_server import Redis
 from tests.requirements import found
@@ -119,26 +120,35 @@ class Bench:
 
     def scale(self) -> Iterator[Line]:
         """Read from a small store and from a large one."""
-        reads = [(read, scale.one) for read in scale.READ_ONE] + [(read, scale.many) for read in scale.READ_MANY]
-        small = {read.name: measure(self.server, read) for read, measure in reads}
+        single = [(read, scale.one(self.server, read, calibration_url=self.calibration_url)) for read in scale.READ_ONE]
+        several = [(read, scale.many(self.server, read)) for read in scale.READ_MANY]
         watched, imported = scale.watch_start(self.server), scale.import_one(self.server)
-        time.sleep(REST_SECONDS)
+        scale.exercise(self.server)
         held = scale.memory_of(self.server)
         scale.fill(self.server)
         say("the store is large now")
-        for read, measure in reads:
-            taken, was = measure(self.server, read), small[read.name]
-            note = f"{was:.2f} ms in the small store, {taken / was:.2f} of that"
-            most = read.most if measure is scale.many else was * SCALE_RATIO
-            yield Line(read.name, taken, "ms", most=most, note=note)
+        for read, was in single:
+            yield self._beside(read, was)
+        for read, took in several:
+            taken = scale.many(self.server, read)
+            yield Line(read.name, taken, "ms", most=read.most, note=f"{took:.1f} ms in the small store")
+        scale.exercise(self.server)
+        grown, note = scale.growth(held, scale.memory_of(self.server))
+        yield Line("memory that the large store adds (PSS)", grown, "MB", most=SCALE_MEMORY_MB, note=note)
         yield Line(scale.TAGS_OF_ONE.name, scale.many(self.server, scale.TAGS_OF_ONE), "ms")
         yield Line("watch start", scale.watch_start(self.server), "ms", note=f"{watched:.2f} ms in the small store")
         yield Line("import of a tag", scale.import_one(self.server), "ms", note=f"{imported:.0f} ms in the small store")
         (_, deleted), (_, slowest) = scale.delete_namespace(self.server)
         yield Line("deletion of a namespace of 2000 streams", deleted, "s", note=f"a GET meanwhile: {slowest:.0f} ms")
-        time.sleep(REST_SECONDS)
-        grown = scale.memory_of(self.server).pss - held.pss
-        yield Line("memory that the large store adds (PSS)", grown, "MB", most=SCALE_MEMORY_MB)
+        grown, note = scale.growth(held, scale.memory_of(self.server))
+        yield Line("memory that was added in the end (PSS)", grown, "MB", most=SCALE_MEMORY_MB, note=note)
+
+    def _beside(self, read: Read, was: Taken) -> Line:
+        """Compare a read from the large store with what it was in the small one."""
+        taken = scale.one(self.server, read, calibration_url=self.calibration_url)
+        then = f"{was.milliseconds:.2f} ms and {was.ratio:.2f} times in the small store"
+        note = f"{taken.milliseconds:.2f} ms, {taken.ratio:.2f} times the calibration; {then}"
+        return Line(f"{read.name} by the small store", taken.ratio / was.ratio, "x", most=SCALE_RATIO, note=note)
 
     def access(self) -> Iterator[Line]:
         """Ask as an ordinary user where there are many roles, bindings and namespaces, and change what he may."""
