@@ -37,6 +37,8 @@ class Example:
     """A worker writes the status of a new object, a moment later."""
     everyone_reads: bool = False
     """Whoever is authenticated may read the objects."""
+    everyone_deletes: bool = False
+    """Whoever is authenticated and knows the name of an object may delete it."""
 
 
 def event(namespace: str) -> Document:
@@ -120,7 +122,9 @@ EXAMPLES: dict[str, Example] = {
     ),
     "groups.user.openshift.io": Example(lambda namespace: {"users": ["somebody"]}),
     "oauthclients.oauth.openshift.io": Example(lambda namespace: {"grantMethod": "auto"}),
-    "oauthaccesstokens.oauth.openshift.io": Example(access_token, token_name, generates_names=False),
+    "oauthaccesstokens.oauth.openshift.io": Example(
+        access_token, token_name, generates_names=False, everyone_deletes=True
+    ),
     "images.image.openshift.io": Example(image, digest_name, generates_names=False),
     "imagestreams.image.openshift.io": Example(lambda namespace: {"spec": {"lookupPolicy": {"local": False}}}),
     "imagetriggers.triggers.registry-meta.io": Example(trigger, observed=True),
