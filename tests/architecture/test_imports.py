@@ -34,6 +34,8 @@ PURE = (
     f"{KUBE}.decode",
     "authz.resourcenames",
     "authz.rules",
+    "authz.scopes",
+    "authz.people",
     "imagestreams.reference",
     "imagestreams.tags",
     "imagestreams.history",
