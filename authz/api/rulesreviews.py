@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from authz import policy
+from authz import policy, scopes
 from authz.api.accessreviews import GROUP, VERSION
 from authz.effective import effective_rules
 from authz.rules import PolicyRule
@@ -74,6 +74,10 @@ class RulesReviewStorage:
                 if rule.non_resource_urls
             ],
         )
+        limits = context.actor.extra.get(scopes.EXTRA, ())
+        if limits and scopes.FULL not in limits:
+            obj.status.incomplete = True
+            obj.status.evaluation_error = f"of these rules the scopes [{' '.join(limits)}] let pass a part"
         return obj
 
 

@@ -91,6 +91,20 @@ def test_rules_are_listed_for_a_namespace(admin: Api, team: str) -> None:
     assert there["nonResourceRules"]
 
 
+def test_rules_that_scopes_cut_short_are_said_to_be_incomplete(admin: Api) -> None:
+    path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+    spec = {"spec": {"namespace": "default"}}
+
+    def incomplete(scope: str) -> tuple[bool, str]:
+        headers = {"HTTP_IMPERSONATE_USER": "ann", "HTTP_IMPERSONATE_USER_SCOPE": scope}
+        answer = admin.post(path, spec, **headers)[1]["status"]
+        return answer["incomplete"], answer.get("evaluationError", "")
+
+    why = "of these rules the scopes [user:check-access] let pass a part"
+    assert incomplete("user:check-access") == (True, why)
+    assert incomplete("user:full") == (False, "")
+
+
 def test_rules_of_no_namespace_are_not_listed(admin: Api) -> None:
     assert review(admin, "selfsubjectrulesreviews")[1]["message"] == "no namespace on request"
 
