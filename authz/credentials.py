@@ -28,7 +28,7 @@ def _looked_up(token: str, seen: policy.Freshness) -> Known | None:
     known = tokens.recalled(token, counter=seen.tokens)
     if known is not None:
         return known
-    person = accesstokens.recognise(token, counter=seen.tokens)
+    person = accesstokens.recognise(token, counter=seen.tokens, now=meta.now())
     return tokens.recognise(token, counter=seen.tokens) if person is None else joined(person, seen=seen)
 
 

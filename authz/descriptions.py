@@ -214,7 +214,7 @@ TOKEN = {
     "authorizeToken": "The name of the code that the token was given out for.",
     "clientName": "The OAuth client by which the user logged in.",
     "expiresIn": "How long the token is valid from its creation, in seconds; 0 for ever.",
-    "inactivityTimeoutSeconds": "How long the token may go unused; kept, and not acted upon.",
+    "inactivityTimeoutSeconds": "When the token ends, in seconds from its creation, unless it is used; 0 for never.",
     "redirectURI": "Where the browser was sent back to.",
     "refreshToken": "Always empty.",
     "scopes": "What the token may be used for, such as user:full.",
@@ -242,7 +242,7 @@ PEOPLE: Mapping[type, Mapping[str, str]] = {
     oauthaccesstokens.OAuthAccessToken: TOKEN,
     useroauthaccesstokens.UserOAuthAccessToken: TOKEN,
     oauthclients.OAuthClient: {
-        "accessTokenInactivityTimeoutSeconds": "How long its tokens may go unused; kept, and not acted upon.",
+        "accessTokenInactivityTimeoutSeconds": "How long its tokens may go unused, in seconds; 0 for ever.",
         "accessTokenMaxAgeSeconds": "How long its tokens are valid, in seconds; 0 for ever.",
         "additionalSecrets": "Further secrets that count, while one is replaced by another.",
         "grantMethod": "auto, or prompt to ask the user first.",

@@ -37,10 +37,16 @@ class OAuthAccessToken(KubeObject):
     inactivity_timeout_seconds: int = 0
 
     def expires_at(self) -> datetime | None:
-        """Return when the token ends; None for one that never does."""
-        if self.expires_in <= 0 or not self.metadata.creation_timestamp:
+        """Return when the token ends, unused as it then is; None for one that never does."""
+        lifetimes = [seconds for seconds in (self.expires_in, self.inactivity_timeout_seconds) if seconds > 0]
+        if not lifetimes or not self.metadata.creation_timestamp:
             return None
-        return parse_time(self.metadata.creation_timestamp) + timedelta(seconds=self.expires_in)
+        return parse_time(self.metadata.creation_timestamp) + timedelta(seconds=min(lifetimes))
+
+    def used_until(self, now: datetime, idle: int) -> int:
+        """Return how many seconds after its creation a token ends that may go unused for `idle` seconds from now."""
+        created = parse_time(self.metadata.creation_timestamp) if self.metadata.creation_timestamp else now
+        return int((now - created).total_seconds()) + idle
 
     def is_over(self, now: datetime) -> bool:
         """Return whether the time of the token is over."""
@@ -49,7 +55,7 @@ class OAuthAccessToken(KubeObject):
 
 
 class OAuthAccessTokenStrategy(Strategy[OAuthAccessToken]):
-    """A token does not change; it ends at the next request when its object goes."""
+    """A token changes but by its use; it ends at the next request when its object goes."""
 
     unconditional_update = False
 
@@ -78,12 +84,14 @@ class OAuthAccessTokenStrategy(Strategy[OAuthAccessToken]):
         return problems + client_problems(obj.client_name, obj.scopes or [], "clientName")
 
     def validate_update(self, new: OAuthAccessToken, old: OAuthAccessToken, *, context: Context) -> list[FieldError]:
-        """Return what changed, metadata excepted: nothing may."""
-        return [
+        """Return what changed, metadata excepted: nothing may, but how long a token may go unused grows."""
+        problems = [
             errors.invalid_value(field.encode_name, getattr(new, field.name), "field is immutable")
             for field in msgspec.structs.fields(OAuthAccessToken)
-            if field.name != "metadata" and getattr(new, field.name) != getattr(old, field.name)
+            if field.name not in ("metadata", "inactivity_timeout_seconds")
+            and getattr(new, field.name) != getattr(old, field.name)
         ]
+        return problems + _idle_problems(new.inactivity_timeout_seconds, old.inactivity_timeout_seconds)
 
     def recorded(
         self, new: OAuthAccessToken | None, old: OAuthAccessToken | None, *, version: int, context: Context
@@ -91,7 +99,7 @@ class OAuthAccessTokenStrategy(Strategy[OAuthAccessToken]):
         """Have a token that is going or gone recognised no more."""
         last = new or old
         is_over = last is not None and last.is_over(context.now)
-        # A token whose time is over is refused wherever it is remembered.
+        # A token whose time is over is refused wherever it is remembered; one that times out is remembered nowhere.
         if not is_over and (new is None or new.metadata.deletion_timestamp):
             tokens.forget()
 
@@ -121,6 +129,16 @@ def user_name_problems(name: str, field: str) -> list[FieldError]:
         return [errors.required(field)]
     texts = people.user_name(name)
     return [errors.invalid_value(field, name, ", ".join(texts))] if texts else []
+
+
+def _idle_problems(new: int, old: int) -> list[FieldError]:
+    field = "inactivityTimeoutSeconds"
+    problems = _not_negative(field, new)
+    if 0 < new < old:
+        problems.append(errors.invalid_value(field, new, f"cannot be less than the current value={old}"))
+    if not old and new:
+        problems.append(errors.invalid_value(field, new, "cannot update non-timing-out token"))
+    return problems
 
 
 def _not_negative(field: str, value: int) -> list[FieldError]:

@@ -232,7 +232,7 @@ def test_a_token_does_not_change(admin: Api, uid: str) -> None:
 
 
 def test_a_table_of_tokens_shows_what_oc_shows(admin: Api, uid: str) -> None:
-    token = log_in(uid, "user:info", "user:check-access", ago=timedelta(minutes=3))
+    token = log_in(uid, "user:info", "user:check-access", ago=timedelta(hours=12))
     forever = log_in(uid, expires_in=0)
 
     _, table = admin.get(TOKENS, HTTP_ACCEPT="application/json;as=Table;v=v1;g=meta.k8s.io")
@@ -242,7 +242,57 @@ def test_a_table_of_tokens_shows_what_oc_shows(admin: Api, uid: str) -> None:
     ]  # fmt: skip
     rows = {row["cells"][0]: row["cells"][1:] for row in table["rows"]}
     shown = rows[accesstokens.name_of(token)]
-    assert shown[:3] == ["ann", CLIENT, "3m"]
+    assert shown[:3] == ["ann", CLIENT, "12h"]
     assert shown[3].endswith(" +0000 UTC")
     assert shown[4:] == ["https://127.0.0.1/oauth/token/implicit", "user:info,user:check-access"]
     assert rows[accesstokens.name_of(forever)][3] == "never"
+
+
+@pytest.fixture
+def idling(admin: Api) -> str:
+    """A client whose tokens may go unused for ten minutes."""
+    body = {"metadata": {"name": "idling"}, "grantMethod": "auto", "accessTokenInactivityTimeoutSeconds": 600}
+    assert admin.post("/apis/oauth.openshift.io/v1/oauthclients", body)[0] == 201
+    return "idling"
+
+
+def log_in_idling(uid: str, *, minutes: float, expires_in: int = 86400) -> str:
+    return accesstokens.issue(
+        "ann", uid=uid, client="idling", scopes=["user:full"], expires_in=expires_in,
+        redirect_uri="https://127.0.0.1/", now=meta.now() - timedelta(minutes=minutes),
+    )  # fmt: skip
+
+
+def idle_seconds(admin: Api, token: str) -> int:
+    return int(admin.get(f"{TOKENS}/{accesstokens.name_of(token)}")[1]["inactivityTimeoutSeconds"])
+
+
+def test_a_token_that_goes_unused_for_too_long_ends(admin: Api, uid: str, idling: str) -> None:
+    assert who(log_in_idling(uid, minutes=9))[0] == 201
+    assert who(log_in_idling(uid, minutes=10.1))[0] == 401
+
+
+def test_the_end_of_a_token_moves_on_with_its_use(admin: Api, uid: str, idling: str) -> None:
+    fresh, older = log_in_idling(uid, minutes=1), log_in_idling(uid, minutes=8)
+    before = policy.freshness().tokens
+
+    assert [who(token)[0] for token in (fresh, older)] == [201, 201]
+
+    assert idle_seconds(admin, fresh) == 600
+    assert idle_seconds(admin, older) == pytest.approx(480 + 600, abs=5)
+    assert policy.freshness().tokens == before
+
+
+def test_no_use_moves_a_token_beyond_its_time(admin: Api, uid: str, idling: str) -> None:
+    assert who(log_in_idling(uid, minutes=9, expires_in=500))[0] == 401
+
+
+def test_nobody_shortens_or_begins_the_idle_time_of_a_token(admin: Api, uid: str, idling: str) -> None:
+    timing, other = (
+        f"{TOKENS}/{accesstokens.name_of(token)}" for token in (log_in_idling(uid, minutes=0), log_in(uid))
+    )
+
+    def status(path: str, seconds: int) -> int:
+        return admin.patch(path, {"inactivityTimeoutSeconds": seconds})[0]
+
+    assert [status(timing, 599), status(timing, 700), status(timing, -1), status(other, 600)] == [422, 200, 422, 422]
