@@ -147,7 +147,7 @@ class Environment:
     )
     secret_key: str = setting(
         "",
-        "The key that signs tokens; empty for one made on the first start and kept in the data directory.",
+        "The key that signs what clients bring back, such as continue tokens; empty for one made at first.",
         secret=True,
     )
     encryption_key: str = setting(

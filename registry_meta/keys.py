@@ -14,7 +14,7 @@ ENCRYPTION_KEY_FILE = "encryption.key"
 
 
 def secret_key(environment: Environment) -> str:
-    """Return the key that signs tokens: as set, or made once and kept."""
+    """Return the key that signs what clients bring back: as set, or made once and kept."""
     return environment.secret_key or kept(environment.data_dir / SECRET_KEY_FILE, lambda: secrets.token_urlsafe(48))
 
 
