@@ -10,7 +10,7 @@ from django.db import connection
 
 from authz import policy, projects
 from authz.api.namespaces import NAMESPACES
-from authz.grants import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, KEYS, ROLE_BINDINGS, ROLES, Grants, is_about
+from authz.grants import CLUSTER_ROLES, KEYS, ROLES, Grants, is_about
 from authz.visibility import Visible, visible
 from registry_meta.kube import changes, errors, pagination
 from registry_meta.kube.changes import Entry, Topic
@@ -93,22 +93,19 @@ class ProjectWatch(Watch):
                 yield from self._event(entry)
 
     def _concerned(self, low: int, high: int) -> bool:
-        """Return whether a change of the policy may have changed what the actor sees."""
-        if any(True for key in (ROLES, CLUSTER_ROLES) for _ in changes.between(key, low, high)):
+        """Return whether a change of the policy between two versions may have changed what the actor sees."""
+        return any(self._concerns(entry) for key in KEYS for entry in changes.between(key, low, high))
+
+    def _concerns(self, entry: Entry) -> bool:
+        """Return whether a change may be one of what the actor sees: any of a role, or of a binding of his."""
+        if entry.resource in (ROLES, CLUSTER_ROLES):
             return True
-        bindings = (
-            entry for key in (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS) for entry in changes.between(key, low, high)
-        )
-        return any(
-            is_about(document, entry.namespace, self._actor)
-            for entry in bindings
-            for document in (entry.document, entry.previous)
-            if document is not None
-        )
+        documents = (entry.document, entry.previous)
+        return any(is_about(found, entry.namespace, self._actor) for found in documents if found is not None)
 
     def _fresh(self, topic: Topic, seconds: float) -> list[bytes]:
         entries, position = topic.wait(self._seen, max(seconds, 0.0)) or self._missed(topic)
-        moved = max((entry.version for entry in entries if entry.resource in KEYS), default=0)
+        moved = max((entry.version for entry in entries if entry.resource in KEYS and self._concerns(entry)), default=0)
         # Rights first: what was lost is not shown once more, and what is gained is read as it is by now.
         frames = list(self._turn(policy.memory.at(moved))) if moved else []
         for entry in entries:

@@ -41,7 +41,7 @@ def visible(grants: Grants, actor: Actor) -> Visible:
     for rule in grants.rules(actor, ""):
         if _reads_namespaces(rule):
             names |= set(rule.resource_names or ())
-    return Visible(False, frozenset(name for name in names if grants.decide(actor, reading(name)).allowed))
+    return Visible(False, frozenset(grants.allowed_in(actor, names, reading)))
 
 
 def _scoped(actor: Actor) -> set[str]:
