@@ -54,6 +54,9 @@ class ProjectRequest(KubeObject):
 class ProjectRequestStorage:
     """Makes projects for those who may request them."""
 
+    lists_status = True  # a list is a question, and its answer the Status
+    creates = PROJECTS.kind
+
     def list(self, options: ListOptions, *, context: Context) -> dict[str, Any]:
         """Return success to those who may request a project; raises 403 with the words of the setting to the rest."""
         asked = Attributes("create", "", GROUP, VERSION, PROJECT_REQUESTS.plural)

@@ -138,6 +138,8 @@ def _operation(
     answer = {"list": lists, "delete": schemas.STATUS, "deletecollection": lists}.get(verb.action, own)
     if sub is not None and sub.is_list and verb.action == "get":
         answer = lists
+    if sub is None:
+        answer = _other_answer(resource, verb) or answer
     below = f"{sub.name} of the specified {resource.kind}" if sub else ""
     scope = "Namespaced" if resource.namespaced and not suffix else ""
     return Operation(
@@ -158,6 +160,14 @@ def _operation(
         parameters=(*verb.parameters, *_options(verb, sub), PRETTY),
         instead=own if verb.action == "delete" else "",
     )
+
+
+def _other_answer(resource: Resource, verb: Verb) -> str:
+    """Return what a verb is answered with if the storage says that it is neither the kind nor a list of it."""
+    if verb.action == "list" and getattr(resource.storage, "lists_status", False):
+        return schemas.STATUS
+    created = getattr(resource.storage, "creates", "") if verb.action == "post" else ""
+    return definition_name(resource.group, resource.version, created) if created else ""
 
 
 def _options(verb: Verb, sub: Subresource | None) -> list[Parameter]:

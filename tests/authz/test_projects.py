@@ -251,3 +251,14 @@ def test_a_list_of_three_among_many_reads_three(admin: Api) -> None:
     # The counters for who asks, those for what he sees, and the rows themselves by their names.
     assert len(statements) == 3, "\n".join(statements)
     assert "name IN ('one', 'three', 'two')" in statements[-1]
+
+
+def test_the_documents_say_what_a_request_is_answered_with(admin: Api) -> None:
+    paths = admin.get("/openapi/v3/apis/project.openshift.io/v1")[1]["paths"]
+    place = paths["/apis/project.openshift.io/v1/projectrequests"]
+
+    def answer(method: str, code: str) -> str:
+        schema: str = place[method]["responses"][code]["content"]["application/json"]["schema"]["$ref"]
+        return schema.rpartition(".")[2]
+
+    assert (answer("get", "200"), answer("post", "201")) == ("Status", "Project")
