@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,11 +24,17 @@ class FieldError:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+PASSWORD = re.compile(r'("|//)([^\s/:@"]*):[^\s/"]+@(?!sha\d+:)')
+"""A user name and a password before a host (RFC 3986, section 3.2.1); a tag before a digest only looks like one."""
+
+
 def _printed(value: object) -> str:
-    """Return a value as Kubernetes prints it in field errors: strings quoted, the rest as JSON."""
+    """Return a value as Kubernetes prints it in field errors: strings quoted, the rest as JSON; without passwords."""
     if isinstance(value, msgspec.Struct):
-        return msgspec.json.encode(value).decode()
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        text = msgspec.json.encode(value).decode()
+    else:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return PASSWORD.sub(r"\1\2:***@", text) if "@" in text else text
 
 
 def _detailed(text: str, detail: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry_meta.kube import validation
+from registry_meta.kube import errors, validation
 from registry_meta.kube.meta import ObjectMeta, OwnerReference
 from registry_meta.kube.validation import dns_label, dns_subdomain, label_key, label_value, path_segment
 
@@ -286,3 +286,18 @@ def test_a_long_text_takes_no_long_time(rule: validation.NameRule) -> None:
     rule("a" * 300_000 + "!")
 
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        ("ann:secret@host/a", '"ann:***@host/a"'),
+        ("docker://ann:s@cret@host:5000/a:1", '"docker://ann:***@host:5000/a:1"'),
+        ({"url": "https://:secret@host"}, '{"url":"https://:***@host"}'),
+        ("ruby:3.3@sha256:abc", '"ruby:3.3@sha256:abc"'),
+        ("host:5000/ruby:3.3@latest", '"host:5000/ruby:3.3@latest"'),
+        ("ann@example.com", '"ann@example.com"'),
+    ],
+)
+def test_a_password_in_an_address_is_not_repeated(value: object, printed: str) -> None:
+    assert errors.invalid_value("spec.from", value, "bad").message == f"Invalid value: {printed}: bad"
