@@ -17,8 +17,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from registry_meta.kube.sealing import MARK, key_name
+from tests import planted
 from tests.kube.list_matches_watch import list_matches_watch
-from tests.postgres import Postgres, binaries
+from tests.postgres import Postgres
 from tests.processes import ProcessError, wait_until
 from tests.redis_server import Redis
 from tests.registries import Reply, Request, StandIn
@@ -39,31 +40,9 @@ REFUSED = "planted-in-a-bad-body-02cc"
 PLANTED = (SIGNING, PASSWORD, PATCHED, REFUSED)
 
 
-def in_base64(data: bytes) -> set[bytes]:
-    """Return what base64 makes of data wherever it begins within a longer text."""
-    found = set()
-    for offset in range(3):
-        text = base64.b64encode(bytes(offset) + data)
-        found.add(text[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6])
-    return found
-
-
 def traces(content: bytes) -> list[str]:
-    """Return the planted values that content holds, in clear text, in base64, or in base64 twice."""
-
-    def shapes(value: str) -> set[bytes]:
-        once = in_base64(value.encode())
-        return {value.encode(), *once, *(twice for text in once for twice in in_base64(text))}
-
-    return [value for value in PLANTED if any(shape in content for shape in shapes(value))]
-
-
-def content(path: Path) -> bytes:
-    """Return what a file holds; nothing when it is gone meanwhile, as messages are that were taken."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
+    """Return the planted values of which content holds a trace."""
+    return planted.traces(content, PLANTED)
 
 
 class Site:
@@ -78,10 +57,9 @@ class Site:
 
     def content(self) -> bytes:
         """Return every byte of the data directory, but for the keys in it, and of the database."""
-        files = [path for path in self.server.data_dir.rglob("*") if path.is_file() and path.suffix != ".key"]
-        found = b"\n".join(content(path) for path in files)
+        found = b"\n".join(planted.files(self.server.data_dir, leave_out=[".key"]).values())
         if self.database_url:
-            found += dump(self.database_url)
+            found += planted.dump(self.database_url)
         return found
 
     def send(self, method: str, path: str, body: object, code: int, **headers: str) -> Any:
@@ -104,12 +82,6 @@ class Site:
         return subprocess.run(
             command, cwd=ROOT, env=self.server.environ, capture_output=True, text=True, timeout=60, check=False
         )
-
-
-def dump(url: str) -> bytes:
-    folder = binaries()
-    assert folder is not None
-    return subprocess.run([folder / "pg_dump", url], capture_output=True, check=True).stdout
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
