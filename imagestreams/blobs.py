@@ -10,6 +10,7 @@ from django.db import connection
 from imagestreams.models import ImageBlobs
 from imagestreams.types import GROUP, Image
 
+INSERT = "INSERT INTO imagestreams_image_blobs (image, blobs) VALUES (%s, %s)"
 IMAGES_KEY = f"images.{GROUP}"
 BATCH = 500
 
@@ -62,7 +63,8 @@ def record(new: Image | None, old: Image | None) -> None:
         return
     blobs = blobs_of(new)
     if old is None:
-        ImageBlobs.objects.create(image=new.metadata.name, blobs=_encoded(blobs))
+        with connection.cursor() as cursor:
+            cursor.execute(INSERT, [new.metadata.name, _encoded(blobs)])
     elif blobs != blobs_of(old):
         ImageBlobs.objects.update_or_create(image=new.metadata.name, defaults={"blobs": _encoded(blobs)})
 
