@@ -9,12 +9,17 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 
+from registry_meta.kube.trimming import trim
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_meta.settings")
 
 WITHOUT_BODY = frozenset({"GET", "HEAD"})
 
 LONGEST = 4 * 1024 * 1024
 """The most that is read of a body of unknown length (bytes): more than the API accepts, so that it says so."""
+
+LARGE = 4 * 1024 * 1024
+"""Behind a longer answer (bytes) a process gives back the memory in which the objects of it were."""
 
 
 def measured(application: WSGIApplication) -> WSGIApplication:
@@ -45,7 +50,10 @@ def whole(application: WSGIApplication) -> WSGIApplication:
         if not isinstance(response, HttpResponse):
             return response
         with closing(response):
-            return [response.content]
+            content = response.content
+        if len(content) > LARGE:
+            trim()
+        return [content]
 
     return call
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from registry_meta.kube import changes, garbage, meta
+from registry_meta.kube import changes, garbage, meta, trimming
 
 
 @shared_task
@@ -18,8 +18,9 @@ def show_life() -> None:
 
 @shared_task
 def compact() -> None:
-    """Drop the changes that are older than the retention time."""
+    """Drop the changes that are older than the retention time; then give back what memory all tasks left unused."""
     changes.compact(meta.now() - timedelta(seconds=settings.ENVIRONMENT.change_retention))
+    trimming.trim()
 
 
 @shared_task

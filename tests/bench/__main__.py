@@ -140,6 +140,7 @@ class Bench:
         yield Line("import of a tag", scale.import_one(self.server), "ms", note=f"{imported:.0f} ms in the small store")
         (_, deleted), (_, slowest) = scale.delete_namespace(self.server)
         yield Line("deletion of a namespace of 2000 streams", deleted, "s", note=f"a GET meanwhile: {slowest:.0f} ms")
+        time.sleep(scale.TRIMMED)
         grown, note = scale.growth(held, scale.memory_of(self.server))
         yield Line("memory that was added in the end (PSS)", grown, "MB", most=SCALE_MEMORY_MB, note=note)
 

@@ -31,6 +31,9 @@ READS = 60
 TURNS = 9
 PASSES = 3
 REST_SECONDS = 15
+TRIMMED = 60
+"""After so many seconds the worker has given back the memory that it does not use."""
+
 DELETED = 600.0
 """How long the deletion of a namespace may take (seconds) before the bench gives up."""
 
