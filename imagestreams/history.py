@@ -101,6 +101,18 @@ def push(stream: ImageStream, name: str, event: TagEvent) -> bool:
     return True
 
 
+def keep_one_event(new: ImageStream, old: ImageStream | None) -> None:
+    """Keep, in place, of what one write put on a history the newest event alone: nobody ever saw the others."""
+    for history in new.status.tags or []:
+        before = history_of(old, history.tag) if old is not None else None
+        known = (before.items if before is not None else None) or []
+        if len(history.items or []) > len(known) + 1:
+            alone = ImageStream()
+            open_history(alone, history.tag).items = [msgspec.structs.replace(event) for event in known]
+            push(alone, history.tag, (history.items or [])[0])
+            history.items = open_history(alone, history.tag).items
+
+
 def _points(event: TagEvent) -> tuple[str, str, int]:
     """Return what an event says, without when."""
     return event.image, event.docker_image_reference, event.generation

@@ -32,6 +32,7 @@ from imagestreams.history import (
     conditions_of,
     drop_wish,
     history_of,
+    keep_one_event,
     latest,
     push,
     remove,
@@ -168,7 +169,7 @@ def apply_references(
     tags whose event the writer knows, so that it is not looked up.
     """
     problems: list[FieldError] = []
-    for tag in _unfulfilled(new, old):
+    for tag in _sources_first(new, old):
         tag.generation = new.metadata.generation
         known = (given or {}).get(tag.name)
         if known is not None:
@@ -181,7 +182,24 @@ def apply_references(
             push(new, tag.name, outcome)
     _let_go(new, old, now=now)
     _refresh_followers(new, old, now=now)
+    keep_one_event(new, old)
     return problems
+
+
+def _sources_first(new: ImageStream, old: ImageStream | None) -> list[TagReference]:
+    """Return the new and changed wishes, each behind the one whose tag it points to; in a circle the name decides."""
+    left = {tag.name: tag for tag in _unfulfilled(new, old)}
+    own = (new.metadata.namespace, new.metadata.name)
+    ordered: list[TagReference] = []
+    while left:
+        trail = [next(iter(left.values()))]
+        while (target := _target(trail[-1], new)) is not None:
+            followed = left.get(target.key) if (target.namespace, target.stream) == own else None
+            if followed is None or followed in trail or trail[-1].from_ is None or trail[-1].from_.kind != STREAM_TAG:
+                break
+            trail.append(followed)
+        ordered += [left.pop(tag.name) for tag in reversed(trail)]
+    return ordered
 
 
 def _unfulfilled(new: ImageStream, old: ImageStream | None) -> Iterator[TagReference]:
