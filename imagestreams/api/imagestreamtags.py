@@ -149,10 +149,10 @@ class ImageStreamTagStorage:
             wished = new.tag if new.tag is not None else present
             if wished is None:
                 raise AssertionError("either the body or the stream has the tag")
-            wished.name = tag
-            wished.annotations = new.metadata.annotations
+            annotations = new.metadata.annotations
             if replaces:
-                wished.annotations = holds.kept(wished.annotations, present, now=context.now)
+                annotations = holds.kept(annotations, present, now=context.now)
+            wished.name, wished.annotations = tag, annotations
             tags.set_tag(stream, wished)
             return stream
 

@@ -126,6 +126,14 @@ def test_the_hold_is_lifted_first(admin: Api) -> None:
     assert admin.get(TAG)[1]["image"]["metadata"]["name"] == digest("a")
 
 
+@pytest.mark.parametrize("wish", [{}, {"tag": None}, {"tag": {"name": "latest"}}])
+def test_a_put_that_speaks_of_no_annotations_lifts_no_hold(admin: Api, wish: dict[str, Any]) -> None:
+    status, body = admin.put(TAG, {"metadata": {"name": "app:latest"}, **wish})
+
+    assert status == 200, body
+    assert body["metadata"]["annotations"] == HOLD
+
+
 def test_a_hold_that_is_over_is_none(admin: Api) -> None:
     assert patched(admin, {"annotations": {EXPIRES: "2020-01-01T00:00:00Z"}})[0] == 200
 
