@@ -56,12 +56,12 @@ class World:
 
     def create(self, place: Place, new: Stream, *, dry: bool = False) -> None:
         """Make a stream: all generations start at 1, the history is empty."""
-        if place in self.streams:
-            raise Refused(409)
         new.generation, new.tags = 1, {}
         for wish in new.wishes.values():
             wish.generation = 1
         self._engine(place, new, None)
+        if place in self.streams:
+            raise Refused(409)
         self._keep(place, new, None, "edited", dry=dry)
 
     def update(
@@ -172,7 +172,13 @@ class World:
     def _failed(self, new: Stream, outcome: Outcome) -> None:
         known = new.tags.setdefault(outcome.tag, History())
         before = known.conditions
-        condition = ("ImportSuccess", "False", "InternalError", outcome.failure, new.generation + 1)
+        condition = (
+            "ImportSuccess",
+            "False",
+            "InternalError",
+            f"Internal error occurred: {outcome.failure}",
+            new.generation + 1,
+        )
         if condition[:4] not in [each[:4] for each in before]:
             known.conditions = [condition]
         wish = new.wishes.get(outcome.tag)

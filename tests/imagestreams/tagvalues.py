@@ -45,7 +45,7 @@ class History:
     conditions: list[Condition] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(repr=False)
 class Wish:
     """One of spec.tags."""
 
@@ -60,6 +60,13 @@ class Wish:
     policy: str = "Source"
     generation: int | None = None
     annotations: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        plain = vars(Wish())
+        return f"Wish({', '.join(f'{key}={value!r}' for key, value in vars(self).items() if value != plain[key])})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
 
     @property
     def hold(self) -> tuple[str, str, str] | None:

@@ -236,6 +236,8 @@ def _stream_tags(world: World, request: Request) -> int:
         sent = patched({"metadata": {"annotations": annotations}, "tag": tag}, sent, request.patch)
     asked = sent.get("tag")
     if request.method == "POST":
+        if asked is not None:
+            check(wish(asked))
         if present is not None:
             raise Refused(409)
         if asked is None:
@@ -262,6 +264,7 @@ def _image_tags(world: World, request: Request) -> int:
         )
     asked = sent.get("spec")
     if request.method == "POST" and asked is not None and present is not None:
+        check(wish(asked))
         raise Refused(409)
     if asked is None and (request.method == "POST" or request.place not in world.streams):
         raise Refused(422)
