@@ -7,9 +7,10 @@ from datetime import datetime
 import msgspec
 
 from imagestreams import holds, tags
-from imagestreams.conditions import Status, import_failure, is_failure
+from imagestreams.conditions import Status, import_failure, is_failure, of_error, repository_status
 from imagestreams.imports.plan import CHECKED
 from imagestreams.types import (
+    GROUP,
     ImageImportSpec,
     ImageImportStatus,
     ImageStream,
@@ -18,7 +19,10 @@ from imagestreams.types import (
     RepositoryImportSpec,
     TagEvent,
 )
-from registry_meta.kube.meta import ObjectMeta, ObjectReference, timestamp
+from registry_meta.kube import errors
+from registry_meta.kube.meta import GroupKind, ObjectMeta, ObjectReference, timestamp
+
+IMPORT = GroupKind(GROUP, "ImageStreamImport")
 
 
 def new_stream(name: str, namespace: str, *, now: datetime) -> ImageStream:
@@ -56,6 +60,28 @@ def refuse(stream: ImageStream, wished: ImageStream, status: Status, *, now: dat
         moved = after is not None and (before is None or before.image != after.image)
         if moved or tags.history_of(stream, history.tag) is None:
             tags.set_condition(stream, history.tag, condition)
+
+
+def tell_held(
+    stream: ImageStream, request: ImageStreamImport, status: ImageStreamImportStatus, *, now: datetime
+) -> None:
+    """Say in the answer, in place, which tags of a repository stayed where they are because they are held.
+
+    `stream` is what the import was written to. Each gets the Status that an import naming the tag is refused with.
+    """
+    images = (status.repository.images if status.repository is not None else None) or []
+    refused = False
+    for entry in images:
+        if entry.image is None or is_failure(entry.status):
+            continue
+        found = TagEvent(image=entry.image.metadata.name, docker_image_reference=entry.image.docker_image_reference)
+        hold = holds.keeps_away(stream, entry.tag, found, now=now)
+        if hold is not None:
+            refusal = holds.refusal(f"spec.repository.tags[{entry.tag}]", hold)
+            entry.status = of_error(errors.invalid(IMPORT, request.metadata.name, [refusal]))
+            refused = True
+    if status.repository is not None and refused:
+        status.repository.status = repository_status(sum(is_failure(entry.status) for entry in images))
 
 
 def _of_repository(spec: RepositoryImportSpec, tag: str) -> ImageImportSpec:

@@ -91,6 +91,7 @@ def execute(request: ImageStreamImport, *, context: Context) -> ImageStreamImpor
     if request.spec.import_ and not context.dry_run:
         _store_images(request, answer.status, context=context)
         answer.status.import_ = _write_stream(request, answer.status, context=context)
+        record.tell_held(answer.status.import_, request, answer.status, now=context.now)
     _strip_manifests(request, answer.status)
     return answer
 

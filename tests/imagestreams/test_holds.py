@@ -18,6 +18,8 @@ from imagestreams.types import (
     ImageStreamImportSpec,
     ImageStreamImportStatus,
     LocalObjectReference,
+    RepositoryImportSpec,
+    RepositoryImportStatus,
     TagReference,
 )
 from registry_meta.kube.meta import ObjectMeta, ObjectReference
@@ -188,6 +190,44 @@ def imported(of: ImageStream, image: str, *, hours: int = 0) -> None:
         spec.images.append(ImageImportSpec(from_=source, to=LocalObjectReference(name=tag)))
         status.images.append(ImageImportStatus(status=success(), image=found))
     record.apply(of, ImageStreamImport(spec=spec), status, now=NOW + hours * HOUR)
+
+
+def of_repository(of: ImageStream, image: str, *tags_found: str) -> ImageStreamImportStatus:
+    """Record that a whole repository was looked at, and return the answer."""
+    source = ObjectReference(kind="DockerImage", name="quay.io/x/a")
+    request = ImageStreamImport(
+        metadata=ObjectMeta(name="app"),
+        spec=ImageStreamImportSpec(import_=True, repository=RepositoryImportSpec(from_=source)),
+    )
+    found = Image(metadata=ObjectMeta(name=digest(image)), docker_image_reference=f"quay.io/x/a@{digest(image)}")
+    entries = [ImageImportStatus(status=success(), image=copy.deepcopy(found), tag=tag) for tag in tags_found]
+    answer = ImageStreamImportStatus(repository=RepositoryImportStatus(status=success(), images=entries))
+    record.apply(of, request, answer, now=NOW)
+    record.tell_held(of, request, answer, now=NOW)
+    return answer
+
+
+def test_an_import_of_a_repository_says_which_tags_are_held() -> None:
+    of = app()
+
+    answer = of_repository(of, "b", "v1", "v2")
+
+    assert answer.repository is not None
+    held, free = answer.repository.images or []
+    assert (held.status["reason"], held.status["code"], free.status["status"]) == ("Invalid", 422, "Success")
+    assert f"spec.repository.tags[v1]: Forbidden: the tag is held by anna until {LATER}" in str(held.status["message"])
+    assert answer.repository.status["reason"] == "ImportFailed"
+    assert (images(of, "v1"), images(of, "v2")) == ([digest("a")], [digest("b"), digest("a")])
+
+
+def test_an_import_of_a_repository_in_which_nothing_moved_is_a_success() -> None:
+    of = app()
+    of_repository(of, "b", "v2")
+
+    answer = of_repository(of, "b", "v2")
+
+    assert answer.repository is not None
+    assert answer.repository.status == success()
 
 
 def test_an_import_leaves_a_held_tag_and_says_what_it_found() -> None:
