@@ -160,6 +160,13 @@ def released(new: ImageStream, old: ImageStream | None, *, now: datetime) -> lis
     return [name for name in dict.fromkeys([*noted, *was_held]) if on(new, name, now=now) is None]
 
 
+def next_end(stream: ImageStream, *, now: datetime) -> datetime | None:
+    """Return when the first of the tags that a hold keeps from a newer image may go on, or None when none will."""
+    noted = [history.tag for history in stream.status.tags or [] if _is_noted(history.conditions)]
+    found = [hold for tag in noted if (hold := on(stream, tag, now=now)) is not None and hold.expires]
+    return min((moments.moment(hold.expires) for hold in found), default=None)
+
+
 def forget(stream: ImageStream, tag: str) -> None:
     """Say no longer, in place, that a tag is held."""
     history = history_of(stream, tag)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Q
 
+from imagestreams import holds
 from imagestreams.imports import plan
 from imagestreams.models import DueImport
 from imagestreams.types import ImageStream
@@ -37,13 +38,22 @@ def note(streams: Sequence[tuple[ImageStream, int]], *, interval: int, now: date
                 defaults={"version": version, "due_at": now, "attempts": 0},
             )  # fmt: skip
             due.append(row.pk)
-        wished = plan.has_scheduled(stream)
-        if wished and place not in known:
-            due_at = _next_check(now, interval)
-            DueImport.objects.create(namespace=namespace, name=name, scheduled=True, version=version, due_at=due_at)
-        elif place in known and not wished:
-            DueImport.objects.filter(namespace=namespace, name=name, scheduled=True).delete()
+        _note_clock(stream, version, is_known=place in known, interval=interval, now=now)
     return due
+
+
+def _note_clock(stream: ImageStream, version: int, *, is_known: bool, interval: int, now: datetime) -> None:
+    """Bring the row of the clock up to date: it comes when a schedule asks for it, or when a hold ends."""
+    place = {"namespace": stream.metadata.namespace, "name": stream.metadata.name, "scheduled": True}
+    end = now if holds.released(stream, stream, now=now) else holds.next_end(stream, now=now)
+    if not plan.has_scheduled(stream) and end is None:
+        if is_known:
+            DueImport.objects.filter(**place).delete()
+    elif not is_known:
+        due_at = _next_check(now, interval)
+        DueImport.objects.create(**place, version=version, due_at=due_at if end is None else min(due_at, end))
+    elif end is not None:
+        DueImport.objects.filter(**place, due_at__gt=end).update(due_at=end)
 
 
 def _scheduled(names: Iterable[str]) -> set[tuple[str, str]]:
@@ -84,11 +94,15 @@ def renew(row_ids: list[int], *, now: datetime) -> None:
     DueImport.objects.filter(pk__in=row_ids).update(leased_until=now + LEASE)
 
 
-def done(row: DueImport, *, interval: int, now: datetime) -> None:
-    """Finish a row: a scheduled one comes again, another goes unless the stream changed since it was claimed."""
+def done(row: DueImport, *, interval: int, now: datetime, end: datetime | None = None) -> None:
+    """Finish a row: a scheduled one comes again, another goes unless the stream changed since it was claimed.
+
+    `end` is when a hold on a tag of the stream ends, which is not waited past.
+    """
     same = DueImport.objects.filter(pk=row.pk)
     if row.scheduled:
-        same.update(leased_until=None, attempts=0, due_at=_next_check(now, interval))
+        due_at = _next_check(now, interval)
+        same.update(leased_until=None, attempts=0, due_at=due_at if end is None else min(due_at, end))
     elif not same.filter(version=row.version).delete()[0]:
         same.update(leased_until=None)
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 
 from celery import shared_task
 from django.conf import settings
 from django.db import connection, transaction
 from kombu.exceptions import KombuError
 
-from imagestreams import metrics
-from imagestreams.api.imagestreams import IMAGE_STREAMS, find_stream
+from imagestreams import holds, metrics
+from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL, find_stream
 from imagestreams.imports import plan, queue, run
 from imagestreams.models import DueImport
 from imagestreams.types import ImageStream
-from registry_meta.kube import consumers, meta
+from registry_meta.kube import consumers, meta, store
 from registry_meta.kube.changes import Entry
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.models import Change
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 CONSUMER = "imports"
 SWEEP_LIMIT = 500
 RENEW_SECONDS = 10.0
+EXPIRED = "a hold expired"
+"""Why a tag moved that was let go by the clock."""
 
 
 @shared_task
@@ -109,7 +112,7 @@ def import_due(row_id: int) -> None:
         return
     _leases.hold(row.pk)
     try:
-        _import(row)
+        end = _import(row)
     except StatusError as error:
         logger.info("the import of %s/%s is put off: %s", row.namespace, row.name, error)
         queue.failed(row, now=meta.now())
@@ -119,19 +122,34 @@ def import_due(row_id: int) -> None:
         queue.failed(row, now=meta.now())
         metrics.IMPORTS.labels("BrokenOff").inc()
     else:
-        queue.done(row, interval=settings.ENVIRONMENT.scheduled_import_interval, now=meta.now())
+        queue.done(row, interval=settings.ENVIRONMENT.scheduled_import_interval, now=meta.now(), end=end)
         metrics.IMPORTS.labels("Done").inc()
     finally:
         _leases.drop(row.pk)
 
 
-def _import(row: DueImport) -> None:
+def _import(row: DueImport) -> datetime | None:
+    """Do what is due, and return when the next hold on a tag ends that waits for that."""
     stream = find_stream(row.namespace, row.name)
+    if stream is not None and row.scheduled:
+        stream = _let_go(stream)
     what = plan.due(stream, scheduled=row.scheduled) if stream is not None else None
     if stream is None or what is None:
-        return
+        return holds.next_end(stream, now=meta.now()) if stream is not None else None
     context = Context(
         SYSTEM, IMAGE_STREAMS, meta.now(), namespace=row.namespace, reason=f"imported: {what.reason.value}"
     )
-    run.execute(plan.request(stream, what), context=context)
+    answer = run.execute(plan.request(stream, what), context=context)
     logger.info("imported %d tags of %s/%s: %s", len(what.tags), row.namespace, row.name, what.reason.value)
+    return holds.next_end(answer.status.import_ or stream, now=meta.now())
+
+
+def _let_go(stream: ImageStream) -> ImageStream:
+    """Write a stream whose holds have ended, so that its tags catch up with those that they follow."""
+    now = meta.now()
+    if not holds.released(stream, stream, now=now):
+        return stream
+    context = Context(SYSTEM, IMAGE_STREAMS, now, namespace=stream.metadata.namespace, reason=EXPIRED)
+    stored = store.update(IMAGE_STREAMS, stream.metadata.name, lambda found: found, context=context, strategy=INTERNAL)
+    written: ImageStream = stored.object()
+    return written
