@@ -6,6 +6,7 @@ The lines are Events of `audit.k8s.io/v1` at level Metadata, which tools read; b
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -19,6 +20,7 @@ WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 TOTAL = "apiserver.latency.k8s.io/total"
 DRY_RUN = "registry-meta/dry-run"
 LONGEST_AGENT = 256
+NONE: Mapping[str, str] = {}
 
 
 def is_told(info: RequestInfo) -> bool:
@@ -28,9 +30,9 @@ def is_told(info: RequestInfo) -> bool:
 
 def tell(
     request: HttpRequest, info: RequestInfo, *, actor: Actor | None, context: Context | None, code: int, seconds: float,
-    audit_id: str,
+    audit_id: str, annotations: Mapping[str, str] = NONE,
 ) -> None:  # fmt: skip
-    """Write the line of a request; `actor` is None when it was not known who asks."""
+    """Write the line of a request; `actor` is None when it was not known who asks, `annotations` say more of it."""
     ended = datetime.now(UTC)
     line: dict[str, object] = {
         "kind": "Event",
@@ -43,12 +45,13 @@ def tell(
         **_who(actor),
         "sourceIPs": [request.META.get("REMOTE_ADDR", "")],
         "userAgent": request.META.get("HTTP_USER_AGENT", "")[:LONGEST_AGENT],
-        "objectRef": _what(info, context),
+        **({"objectRef": about} if (about := _what(info, context)) else {}),
         "responseStatus": {"metadata": {}, "code": code},
         "requestReceivedTimestamp": _micro(ended - timedelta(seconds=seconds)),
         "stageTimestamp": _micro(ended),
         "annotations": {
             TOTAL: f"{seconds * 1000:.3f}ms",
+            **annotations,
             **({DRY_RUN: "true"} if context is not None and context.dry_run else {}),
         },
     }
