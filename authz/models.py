@@ -48,3 +48,47 @@ class SigningKey(models.Model):
 
     class Meta:
         db_table = "authz_signing_key"
+
+
+class Password(models.Model):
+    """The password of somebody who logs in with one that is kept here, as a hash with its salt."""
+
+    name = models.CharField(max_length=253, primary_key=True)
+    encoded = models.CharField(max_length=256)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "authz_password"
+
+
+class Guesses(models.Model):
+    """How many wrong passwords there were for a name, from an address, or for a name from an address that it knows."""
+
+    subject = models.CharField(max_length=400, primary_key=True)
+    failures = models.IntegerField(default=0)
+    failed_at = models.DateTimeField(null=True)
+    locked_until = models.DateTimeField(null=True)
+    trusted_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "authz_guesses"
+
+
+class AuthorizationCode(models.Model):
+    """A code that a client redeems for a token: the SHA-256 of it in hex, and whom and what it was given out for."""
+
+    hash = models.CharField(max_length=64, primary_key=True)
+    client = models.CharField(max_length=253)
+    redirect_uri = models.TextField()
+    username = models.CharField(max_length=600)
+    user_uid = models.CharField(max_length=36)
+    scopes = models.JSONField(default=list)
+    challenge = models.CharField(max_length=128, default="")
+    challenge_method = models.CharField(max_length=10, default="")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    gave = models.CharField(max_length=100, default="")
+
+    class Meta:
+        db_table = "authz_code"
+        indexes = [models.Index(fields=["expires_at"], name="authz_code_expiry")]

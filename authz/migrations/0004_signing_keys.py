@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("authz", "0001_initial")]
+    dependencies = [("authz", "0003_passwords")]
     operations = [
         migrations.CreateModel(
             name="SigningKey",

@@ -22,8 +22,8 @@ KINDS: dict[object, str] = {
     Path | None: "file",
     tuple[str, ...]: "list",
 }
-COMMANDS = ("serve", "prepare", "web", "worker", "clock", "reseal", "rotate-signing-key")
-BY_HAND = {"serve", "reseal", "rotate-signing-key"}
+COMMANDS = ("serve", "prepare", "web", "worker", "clock", "reseal", "rotate-signing-key", "password")
+BY_HAND = {"serve", "reseal", "rotate-signing-key", "password"}
 """Commands that no container runs."""
 PIN = re.compile(r"^([a-z0-9-]+)(\[[a-z,]+\])?==[0-9a-z.]+(; .+)?$")
 SERVER_PACKAGES = {"django", "djangorestframework", "psycopg", "celery", "redis", "requests", "pytest-django"}

@@ -1,0 +1,1 @@
+"""The OAuth server, from its decisions to its pages."""
