@@ -10,6 +10,7 @@ from django.conf import settings
 from authz import accesstokens, aggregation, lifecycle, quotas, signingkeys, tokens
 from authz.api import events
 from authz.api.clusterroles import CLUSTER_ROLES
+from authz.oauth import codes, guesses, sessions
 from registry_meta.kube import meta
 
 
@@ -45,3 +46,12 @@ def sweep_tokens() -> None:
     tokens.sweep(now)
     accesstokens.sweep(now)
     signingkeys.sweep(now)
+
+
+@shared_task
+def sweep_logins() -> None:
+    """Drop codes, sessions and counts of wrong passwords that are over; every hour."""
+    now = meta.now()
+    codes.sweep(now)
+    guesses.sweep(now)
+    sessions.sweep()

@@ -14,6 +14,7 @@ SCHEDULE: dict[str, tuple[str, float]] = {
     "quotas": ("authz.tasks.sweep_quotas", 2.0),
     "events": ("authz.tasks.sweep_events", 60.0),
     "roles": ("authz.tasks.settle_roles", 60.0),
+    "logins": ("authz.tasks.sweep_logins", 3600.0),
     "tokens": ("authz.tasks.sweep_tokens", 3600.0),
     "life": ("registry_meta.kube.tasks.show_life", 10.0),
     "changes": ("registry_meta.kube.tasks.compact", 60.0),

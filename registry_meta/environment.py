@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 PREFIX = "REGISTRY_META_"
 UNPREFIXED = frozenset({"database_url", "redis_url"})
@@ -170,6 +171,12 @@ class Environment:
     def watch_limit(self) -> int:
         """Return how many watches one web process holds: a quarter of its threads, one at least, is for the rest."""
         return max(1, min(self.max_watches, self.web_threads * 3 // 4))
+
+    @property
+    def server_origin(self) -> str:
+        """Return the scheme, the host and the port of that URL."""
+        parts = urlsplit(self.server_url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def server_url(self) -> str:

@@ -19,8 +19,24 @@ COUNTERS = counters.prepare(ENVIRONMENT.data_dir)
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # clients reach an API server by any name that its certificate has
 
-INSTALLED_APPS = ["rest_framework", "registry_meta", "registry_meta.kube", "authz", "imagestreams"]
+INSTALLED_APPS = [
+    "django.contrib.sessions", "rest_framework", "registry_meta", "registry_meta.kube", "authz", "imagestreams",
+]  # fmt: skip
 MIDDLEWARE: list[str] = []
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+
+# The views of people who log in have sessions and forms, the API has neither.
+SESSION_ENGINE = "authz.oauth.sessions"
+SESSION_COOKIE_NAME = "__Host-session"
+SESSION_COOKIE_AGE = 600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "__Host-csrf"
+CSRF_COOKIE_AGE = None
+CSRF_TRUSTED_ORIGINS = [ENVIRONMENT.server_origin]
+CSRF_FAILURE_VIEW = "authz.oauth.pages.stale"
+
 ROOT_URLCONF = "registry_meta.urls"
 APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the views hold bodies to the limits of their own

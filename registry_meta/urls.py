@@ -10,6 +10,7 @@ from django.urls import path, re_path
 
 from authz import issuer
 from authz.authentication import BearerAuthentication
+from authz.oauth.paths import PATHS as LOGIN
 from authz.permission import RBACPermission
 from registry_meta import exposition, probes
 from registry_meta.kube import discovery, openapi
@@ -47,6 +48,7 @@ urlpatterns = [
     path("metrics", plain(exposition.metrics)),
     re_path(r"^(?P<name>livez|readyz|healthz)$", probes.probe),
     re_path(r"^(?P<name>livez|readyz|healthz)/(?P<check>[^/]+)$", plain(probes.check)),
+    *LOGIN,
     path("", plain(probes.index)),
     re_path(r"^.*$", plain(probes.not_found)),
 ]

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("authz", "0003_passwords")]
+    dependencies = [("authz", "0003_passwords_and_codes")]
     operations = [
         migrations.CreateModel(
             name="SigningKey",
