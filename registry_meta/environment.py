@@ -143,6 +143,9 @@ class Environment:
     tls_names: tuple[str, ...] = setting(
         (), "The further host names and addresses, separated by commas, that the certificate made here names."
     )
+    identity_providers: Path | None = setting(
+        None, "The YAML file of the OpenID Connect providers that people may log in with; empty for passwords alone."
+    )
     authentication_config: Path | None = setting(
         None, "The YAML file of outside issuers whose tokens count, an `AuthenticationConfiguration` of Kubernetes."
     )

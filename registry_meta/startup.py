@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, connections
 
 from authz import bootstrap, signingkeys
+from authz.oauth import providers
 from authz.openid import bearer
 from authz.openid.configuration import ConfigurationError
 from imagestreams import startup as images
@@ -45,6 +46,7 @@ def prepare(environment: Environment) -> None:
     decrypted.
     """
     _check_issuers()
+    _check_providers()
     make_private_directory(environment.data_dir)
     files = certificates.ensure(environment, now=datetime.now(UTC))
     reach()
@@ -72,6 +74,13 @@ def _check_issuers() -> None:
         bearer.begin()
     except ConfigurationError as error:
         raise CommandError(f"REGISTRY_META_AUTHENTICATION_CONFIG: {error}") from error
+
+
+def _check_providers() -> None:
+    try:
+        providers.begin()
+    except providers.BadProviders as error:
+        raise CommandError(str(error)) from error
 
 
 def _check_keys() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from django.http import HttpRequest, HttpResponse
 
 from authz.identities import MappingRefused
-from authz.oauth import pages, requests, sessions, signin
+from authz.oauth import pages, providers, requests, sessions, signin
 from authz.oauth.authorize import BUSY
 from authz.oauth.clients import find
 from authz.oauth.display import REQUEST
@@ -25,9 +25,13 @@ WRONG = "The user name or the password is wrong."
 
 
 def chosen(request: HttpRequest) -> HttpResponse:
-    """Lead somebody who wants to log in to the page where he can."""
+    """Ask by which provider somebody logs in, where there is a choice."""
     then = destination(request.GET.get("then", ""))
-    return pages.redirect(in_query(f"/login/{sessions.LOCAL}", {"then": then}))
+    names = [sessions.LOCAL, *providers.names()]
+    addresses = [(name, in_query(f"/login/{name}", {"then": then})) for name in names]
+    if len(addresses) == 1:
+        return pages.redirect(addresses[0][1])
+    return pages.page(request, "choice", {"providers": addresses})
 
 
 def asked(request: HttpRequest) -> HttpResponse:

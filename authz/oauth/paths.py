@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from authz.oauth import authorize, display, login, metadata, pages, token
+from authz.oauth import authorize, display, external, login, metadata, pages, token
 from authz.oauth.door import browser, opened
 
 PATHS = [
@@ -17,5 +17,7 @@ PATHS = [
     path("oauth/style.css", opened(GET=pages.style)),
     path("login", opened(GET=browser(login.chosen))),
     path("login/local", opened(GET=browser(login.asked), POST=browser(login.answered))),
+    path("login/<str:name>", opened(GET=browser(external.started))),
+    path("oauth2callback/<str:name>", opened(GET=browser(external.returned))),
     path("logout", opened(GET=browser(login.leaving), POST=browser(login.left))),
 ]
