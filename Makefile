@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := manage.py registry_meta authz imagestreams tests examples
-DEBIAN := postgresql redis-server docker-registry wrk
+DEBIAN := postgresql redis-server docker-registry wrk chromium chromium-driver
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev programs run test check format bench fuzz clean
