@@ -58,8 +58,9 @@ def fill(session: requests.Session, url: str) -> None:
     for key, place in _places(session, url).items():
         for word in WORDS if key in EXAMPLES else ():
             example = EXAMPLES[key]
-            body = {"metadata": {"name": example.name(word), "labels": {"word": word}}, **example.content(NAMESPACE)}
-            _post(session, f"{url}/{place}", body)
+            name = example.name(word)
+            body = {"metadata": {"name": name, "labels": {"word": word}}, **example.content(NAMESPACE)}
+            _post(session, f"{url}/{place}", body | example.of_name(name))
     for word in WORDS:
         _post(session, f"{url}/{IMAGE}/namespaces/{NAMESPACE}/imagestreammappings", mapping(word))
 
