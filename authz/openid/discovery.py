@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from authz.openid.fetching import SECONDS, Fetcher, FetchFailed, is_https, shown
+from authz.openid.fetching import SECONDS, Fetcher, FetchFailed, is_https, leave_database, shown
 from authz.signatures import PublicKey, fits, texts
 
 logger = logging.getLogger(__name__)
@@ -94,6 +94,8 @@ class Provider:
 
     def _refresh(self, *, seconds: float) -> None:
         """Fetch anew unless another thread just does or just did; wait so many seconds for it."""
+        if seconds:
+            leave_database()
         if not self._turn.acquire(timeout=seconds):
             return
         try:

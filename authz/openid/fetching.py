@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 import urllib3
+from django.db import connection
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError
 
@@ -36,6 +37,15 @@ class Answer:
     content: dict[str, Any] = field(repr=False)
 
 
+def leave_database() -> None:
+    """Give back the connection to the database before this thread waits for others; in a transaction it is kept.
+
+    There are few connections, and whoever makes a provider slow must not be able to hold them all.
+    """
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 class Fetcher:
     """Asks one provider, whose certificate must be signed by given authorities, or else by those of the system."""
 
@@ -58,6 +68,7 @@ class Fetcher:
     def _ask(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         if not is_https(url):
             raise FetchFailed(f"{shown(url)}: this is no https URL")
+        leave_database()
         deadline = time.monotonic() + self._seconds
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
         try:

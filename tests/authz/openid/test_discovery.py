@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from django.db import connection
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from authz.openid.discovery import FRESH, PAUSE, USABLE, Provider, keys_of
@@ -176,6 +177,15 @@ def test_a_provider_that_does_not_answer_is_not_waited_for(site: Site) -> None:
     leave.set()
     assert not known
     assert took < 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_holds_a_connection_to_the_database_while_he_waits(site: Site) -> None:
+    connection.ensure_connection()
+
+    site.knows("one")
+
+    assert connection.connection is None
 
 
 def test_a_certificate_of_another_authority_is_not_trusted(site: Site, caplog: pytest.LogCaptureFixture) -> None:
