@@ -139,7 +139,7 @@ def issue_for_secret(account: Account, secret: str, *, now: datetime) -> str:
 
 def _signed(claims: msgspec.Struct, *, now: datetime, expires_at: datetime | None) -> str:
     signer = signingkeys.signer(now=now)
-    signingkeys.cover(signer.kid, expires_at)
+    signingkeys.cover(signer, expires_at)
     content: dict[str, Any] = msgspec.to_builtins(claims)
     return jwt.encode(content, signer.private_key, algorithm=signer.algorithm, headers={"kid": signer.kid})
 

@@ -40,6 +40,9 @@ PUBLISHED_BEFORE = timedelta(hours=1)
 KEPT_BESIDE = timedelta(hours=1)
 """For how long a key stays at least when another signs, whatever the clocks of other hosts say."""
 
+KEPT_LONGER = timedelta(hours=1)
+"""For how long a key stays beyond the end of its last token, so that tokens given out within an hour write once."""
+
 SEALED = resealing.Column(table="authz_signing_key", name="kid", text="private_key", what="signing keys")
 """Where the private keys lie, for the command that brings them under a new encryption key."""
 
@@ -56,6 +59,7 @@ class Signer:
     kid: str
     algorithm: str
     private_key: rsa.RSAPrivateKey = field(repr=False)
+    needed_until: datetime | None = None
 
 
 class Memory:
@@ -88,14 +92,18 @@ def begin() -> None:
 def signer(*, now: datetime) -> Signer:
     """Return the key that signs now, made if there is none."""
     row = _signing(SigningKey.objects.all(), now=now) or make(signs_from=now, now=now)
-    return Signer(row.kid, row.algorithm, _private(row.private_key, row.kid))
+    return Signer(row.kid, row.algorithm, _private(row.private_key, row.kid), row.needed_until)
 
 
-def cover(kid: str, expires_at: datetime | None) -> None:
-    """Keep a key until a token that it signed has ended, for good when the token never does."""
-    until = NEVER if expires_at is None else expires_at
+def cover(key: Signer, expires_at: datetime | None) -> None:
+    """Keep a key until a token that it signs has ended, for good when the token never does."""
+    needed = NEVER if expires_at is None else expires_at
+    if key.needed_until is not None and key.needed_until >= needed:
+        return
+    # A little longer, so that not each token writes the same row.
+    until = needed if needed == NEVER else needed + KEPT_LONGER
     shorter = Q(needed_until=None) | Q(needed_until__lt=until)
-    SigningKey.objects.filter(shorter, kid=kid).update(needed_until=until)
+    SigningKey.objects.filter(shorter, kid=key.kid).update(needed_until=until)
 
 
 def make(*, signs_from: datetime, now: datetime) -> SigningKey:

@@ -106,6 +106,7 @@ def test_discovery_has_the_content_types_of_its_specification(admin: Api) -> Non
 
 
 def test_the_keys_are_shown_to_accounts_and_to_nobody_unknown(admin: Api, team: str) -> None:
+    assert Api().get("/.well-known/openid-configuration")[0] == 200
     assert Api().get("/openid/v1/jwks")[0] == 403
     assert Api(requested(admin)).get("/openid/v1/jwks")[0] == 200
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -58,13 +59,21 @@ def test_published_keys_hold_nothing_private() -> None:
 
 def test_an_old_key_goes_when_its_last_token_has_ended() -> None:
     old = signingkeys.signer(now=NOW)
-    signingkeys.cover(old.kid, NOW + 3 * HOUR)
-    signingkeys.cover(old.kid, NOW + 2 * HOUR)
+    signingkeys.cover(old, NOW + 3 * HOUR)
+    signingkeys.cover(old, NOW + 2 * HOUR)
     new = signingkeys.make(signs_from=NOW, now=NOW + timedelta(seconds=1))
 
     assert signingkeys.sweep(NOW + 3 * HOUR) == 0
-    assert signingkeys.sweep(NOW + 3 * HOUR + timedelta(seconds=1)) == 1
+    assert signingkeys.sweep(NOW + 3 * HOUR + signingkeys.KEPT_LONGER + timedelta(seconds=1)) == 1
     assert [row.kid for row in SigningKey.objects.all()] == [new.kid]
+
+
+def test_tokens_given_out_within_an_hour_write_the_key_once(django_assert_num_queries: Any) -> None:
+    signingkeys.cover(signingkeys.signer(now=NOW), NOW + HOUR)
+    key = signingkeys.signer(now=NOW)
+
+    with django_assert_num_queries(0):
+        signingkeys.cover(key, NOW + 2 * HOUR)
 
 
 def test_the_key_that_signs_and_the_next_one_are_not_swept() -> None:
@@ -75,7 +84,7 @@ def test_the_key_that_signs_and_the_next_one_are_not_swept() -> None:
 
 
 def test_a_key_whose_tokens_have_no_end_is_kept() -> None:
-    signingkeys.cover(signingkeys.signer(now=NOW).kid, None)
+    signingkeys.cover(signingkeys.signer(now=NOW), None)
     signingkeys.make(signs_from=NOW, now=NOW + timedelta(seconds=1))
 
     assert signingkeys.sweep(NOW + 10_000 * HOUR) == 0
