@@ -45,7 +45,7 @@ def prepare(environment: Environment) -> None:
     Raises CommandError, for a line without a traceback, when the database cannot be reached or its secrets cannot be
     decrypted.
     """
-    _check_issuers()
+    check_issuers()
     _check_providers()
     make_private_directory(environment.data_dir)
     files = certificates.ensure(environment, now=datetime.now(UTC))
@@ -69,7 +69,8 @@ def reach() -> None:
         raise CommandError(f"the database cannot be reached: {reason}") from error
 
 
-def _check_issuers() -> None:
+def check_issuers() -> None:
+    """Read the file of outside issuers; raises CommandError for one that cannot be used."""
     try:
         bearer.begin()
     except ConfigurationError as error:

@@ -19,7 +19,7 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from registry_meta import certificates, counters
+from registry_meta import certificates, counters, startup
 from registry_meta.ending import end_watches_on_signal, notice
 from registry_meta.environment import Environment
 from registry_meta.lifeline import die_with_parent
@@ -80,6 +80,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until told to end."""
         environment: Environment = settings.ENVIRONMENT
+        startup.check_issuers()
         load()
         make_server(environment, certificates.ensure(environment, now=datetime.now(UTC))).serve(
             target_loader=partial(tied_application, os.getpid()), wrap_loader=False

@@ -110,5 +110,6 @@ def test_this_server_is_no_outside_issuer(tmp_path: Path, settings: Settings) ->
 def test_a_server_with_a_bad_file_does_not_start(tmp_path: Path, settings: Settings) -> None:
     settings.ENVIRONMENT = configured(settings, written(tmp_path, GOOD.replace("https://", "http://")))
 
-    with pytest.raises(CommandError, match=r"REGISTRY_META_AUTHENTICATION_CONFIG: .*must begin with https"):
-        call_command("prepare")
+    for command in ("prepare", "web"):
+        with pytest.raises(CommandError, match=r"REGISTRY_META_AUTHENTICATION_CONFIG: .*must begin with https"):
+            call_command(command)
