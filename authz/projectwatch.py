@@ -10,7 +10,7 @@ from django.db import connection
 
 from authz import policy, projects
 from authz.api.namespaces import NAMESPACES
-from authz.grants import CLUSTER_ROLES, KEYS, ROLES, Grants, is_about
+from authz.grants import CLUSTER_ROLE_BINDINGS, KEYS, ROLE_BINDINGS, Grants, is_about
 from authz.visibility import Visible, visible
 from registry_meta.kube import changes, errors, pagination
 from registry_meta.kube.changes import Entry, Topic
@@ -97,8 +97,8 @@ class ProjectWatch(Watch):
         return any(self._concerns(entry) for key in KEYS for entry in changes.between(key, low, high))
 
     def _concerns(self, entry: Entry) -> bool:
-        """Return whether a change may be one of what the actor sees: any of a role, or of a binding of his."""
-        if entry.resource in (ROLES, CLUSTER_ROLES):
+        """Return whether a change may be one of what the actor sees: any but that of a binding for others."""
+        if entry.resource not in (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS):
             return True
         documents = (entry.document, entry.previous)
         return any(is_about(found, entry.namespace, self._actor) for found in documents if found is not None)
