@@ -26,11 +26,11 @@ PATIENCE = 60
 _names = (f"person-{number}" for number in itertools.count(1))
 
 
-def somebody(server: Server) -> str:
-    """Return the name of somebody new who has the password."""
+def somebody(server: Server, password: str = PASSWORD) -> str:
+    """Return the name of somebody new who has a password."""
     name = next(_names)
     command = [sys.executable, str(ROOT / "manage.py"), "password", name, "--stdin", "--data-dir", str(server.data_dir)]
-    subprocess.run(command, input=PASSWORD, text=True, check=True, capture_output=True, env=server.environ, cwd=ROOT)
+    subprocess.run(command, input=password, text=True, check=True, capture_output=True, env=server.environ, cwd=ROOT)
     return name
 
 

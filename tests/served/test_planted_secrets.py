@@ -16,7 +16,7 @@ from tests.processes import wait_until
 from tests.redis_server import Redis
 from tests.registries import Reply, StandIn
 from tests.requirements import found
-from tests.served import planting
+from tests.served import planting, planting_logins
 from tests.served.planting import NAMESPACE, REPOSITORIES, Garden, basic
 from tests.server import Server
 
@@ -108,6 +108,7 @@ def plant_everywhere(site: Site, stack: ExitStack) -> None:
         garden.keep(value)
     planting.secrets_of_each_type(garden)
     planting.tokens(garden)
+    planting_logins.people(garden)
     consumer = stack.enter_context(StandIn(lambda request: Reply(500, json.dumps(dict(request.headers)))))
     wanting_basic = stack.enter_context(planting.tell_tale(garden, "basic"))
     wanting_bearer = [stack.enter_context(planting.tell_tale(garden, "bearer")) for _ in range(3)]
