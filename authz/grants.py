@@ -114,7 +114,7 @@ class Grants:
         self._members: dict[str, frozenset[str]] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._harmless: dict[str, tuple[Permissions, Permissions]] = {}
-        self._homes: dict[Holder, dict[str, None]] = {}
+        self._homes: dict[Holder, str | dict[str, None]] = {}
 
     def put(self, key: str, namespace: str, name: str, document: str | None) -> None:
         """Take in a role, binding or group as it now is; None when it is gone."""
@@ -165,13 +165,24 @@ class Grants:
         buckets = self._buckets[namespace]
         if kept:
             buckets[holder] = kept
-            self._homes.setdefault(holder, {})[namespace] = None
+            homes = self._homes.setdefault(holder, namespace)
+            # Nearly every holder has one: a mapping for each would take a quarter of the memory of all.
+            if isinstance(homes, dict):
+                homes[namespace] = None
+            elif homes != namespace:
+                self._homes[holder] = {homes: None, namespace: None}
             return
         buckets.pop(holder, None)
-        homes = self._homes.get(holder, {})
-        homes.pop(namespace, None)
-        if not homes:
+        homes = self._homes.get(holder, namespace)
+        if isinstance(homes, dict):
+            homes.pop(namespace, None)
+        if homes in (namespace, {}):
             self._homes.pop(holder, None)
+
+    def _homes_of(self, holder: Holder) -> Iterable[str]:
+        homes = self._homes.get(holder, {})
+        # A copy is made in one step, so that it may be read while another thread puts.
+        return (homes,) if isinstance(homes, str) else homes.copy()
 
     def decide(self, actor: Actor, asked: Attributes) -> Decision:
         """Return whether an actor may do something, and why; the scopes of his token limit even masters."""
@@ -227,9 +238,7 @@ class Grants:
     def bound_in(self, actor: Actor) -> set[str]:
         """Return the namespaces in which a role binding names an actor or one of his groups, whatever it gives."""
         holders = [("User", actor.username), *(("Group", group) for group in actor.groups)]
-        # A copy is made in one step, so that it may be read while another thread puts.
-        found = {namespace for holder in holders for namespace in self._homes.get(holder, {}).copy()}
-        return found - {""}
+        return {namespace for holder in holders for namespace in self._homes_of(holder)} - {""}
 
     def allowed_in(self, actor: Actor, namespaces: Iterable[str], asked: Callable[[str], Attributes]) -> set[str]:
         """Return those of many namespaces where an actor may do what is asked about each.

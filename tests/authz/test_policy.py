@@ -147,6 +147,23 @@ def test_a_missing_role_is_named_to_whom_it_concerns() -> None:
     assert policy.decide(Actor("bob"), ASKED) == Decision(False)
 
 
+def test_where_somebody_is_bound_is_kept_as_bindings_come_and_go() -> None:
+    grants, ann = Grants(0), Actor("ann")
+    document = '{"roleRef":{"kind":"ClusterRole","name":"r"},"subjects":[{"kind":"User","name":"ann"}]}'
+
+    def put(namespace: str, document: str | None) -> set[str]:
+        key = "rolebindings.rbac.authorization.k8s.io" if namespace else "clusterrolebindings.rbac.authorization.k8s.io"
+        grants.put(key, namespace, "b", document)
+        return grants.bound_in(ann)
+
+    came = [put(namespace, document) for namespace in ("", "one", "one", "two", "three")]
+    went = [put(namespace, None) for namespace in ("one", "", "three", "none", "two")]
+
+    assert came == [set(), {"one"}, {"one"}, {"one", "two"}, {"one", "two", "three"}]
+    assert went == [{"two", "three"}, {"two", "three"}, {"two"}, {"two"}, set()]
+    assert put("one", document) == {"one"}
+
+
 def test_members_of_system_masters_are_not_asked() -> None:
     assert Grants(0).decide(Actor("ann", ("system:masters",)), ASKED) == Decision(True)
 
