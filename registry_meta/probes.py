@@ -53,8 +53,17 @@ PROBES = {"healthz": HEALTHY, "livez": LIVE, "readyz": READY}
 """What each probe looks at. That a process lives depends on nothing that a restart would not mend."""
 
 PATHS = sorted(
-    ["/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/metrics", "/openapi/v2", "/openapi/v3"]
-    + ["/openid/v1/jwks", "/version"]
+    [
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/api",
+        "/api/v1",
+        "/apis",
+        "/metrics",
+        "/openapi/v2",
+        "/openapi/v3",
+    ]
+    + ["/.well-known/oauth-authorization-server", "/openid/v1/jwks", "/version"]
     + [f"/{probe}" for probe in PROBES]
     + [f"/{probe}/{check}" for probe, checks in PROBES.items() for check in checks]
 )

@@ -127,7 +127,7 @@ def network(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, PREFIX_V6), strict=False))
+        return str(ipaddress.IPv6Network((int(parsed), PREFIX_V6), strict=False))
     return str(parsed)
 
 

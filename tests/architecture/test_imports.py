@@ -32,6 +32,8 @@ PURE = (
     f"{KUBE}.selectors",
     f"{KUBE}.validation",
     f"{KUBE}.decode",
+    "authz.oauth.pkce",
+    "authz.oauth.redirects",
     "authz.resourcenames",
     "authz.rules",
     "authz.scopes",

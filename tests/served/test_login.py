@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
@@ -140,3 +141,17 @@ def test_no_password_code_or_token_is_logged(served: Server) -> None:
 
     assert f'"authentication.openshift.io/username":"{name}"' in log
     assert [secret for secret in (PASSWORD, code, token, login.verifier) if secret in log] == []
+
+
+def test_many_guesses_at_once_are_no_way_around_the_wait(served: Server) -> None:
+    name = somebody(served)
+
+    def guess(number: int) -> int:
+        return Login(served).authorize(name, f"guess {number}").status_code
+
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        statuses = list(pool.map(guess, range(30)))
+
+    # Five are free, and one more each time that a wait of 1, 2, 4, 8 … seconds is over.
+    assert statuses.count(401) + statuses.count(302) == 30
+    assert 5 <= statuses.count(401) <= 12

@@ -137,6 +137,7 @@ def test_a_known_address_is_kept_for_a_month() -> None:
     [
         ("192.0.2.1", "192.0.2.1"),
         ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
         ("", "unknown"),
         ("nonsense", "unknown"),
