@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from h2.events import (
     ConnectionTerminated,
+    DataReceived,
     Event,
     PingReceived,
     RemoteSettingsChanged,
@@ -47,6 +49,20 @@ def test_the_limits_of_a_connection_are_told(sqlite_server: Server) -> None:
     assert told[SettingCodes.MAX_CONCURRENT_STREAMS] == STREAMS
     assert told[SettingCodes.MAX_HEADER_LIST_SIZE] == HEADERS
     assert HEADERS <= 400 * 1024
+
+
+@pytest.mark.parametrize("path", ["/", "/version", "/livez", "/apis/image.openshift.io/v1"])
+def test_an_answer_to_head_has_no_content_over_http2(sqlite_server: Server, path: str) -> None:
+    with http2(sqlite_server) as client:
+        stream = client.request(asking(sqlite_server, method="HEAD", path=path))
+        found: list[Event] = []
+        for event in client.events(seconds=PATIENCE):
+            found.append(event)
+            if isinstance(event, StreamEnded) and event.stream_id == stream:
+                break
+
+    assert code(found) in (200, 403, 404)
+    assert not any(event.data for event in found if isinstance(event, DataReceived))
 
 
 def test_headers_without_end_are_refused_over_http2(sqlite_server: Server) -> None:
