@@ -45,8 +45,7 @@ def prepare(environment: Environment) -> None:
     Raises CommandError, for a line without a traceback, when the database cannot be reached or its secrets cannot be
     decrypted.
     """
-    check_issuers()
-    _check_providers()
+    check_identity()
     make_private_directory(environment.data_dir)
     files = certificates.ensure(environment, now=datetime.now(UTC))
     reach()
@@ -69,15 +68,12 @@ def reach() -> None:
         raise CommandError(f"the database cannot be reached: {reason}") from error
 
 
-def check_issuers() -> None:
-    """Read the file of outside issuers; raises CommandError for one that cannot be used."""
+def check_identity() -> None:
+    """Read the files of outside issuers and of providers; raises CommandError for one that cannot be used."""
     try:
         bearer.begin()
     except ConfigurationError as error:
         raise CommandError(f"REGISTRY_META_AUTHENTICATION_CONFIG: {error}") from error
-
-
-def _check_providers() -> None:
     try:
         providers.begin()
     except providers.BadProviders as error:

@@ -80,7 +80,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until told to end."""
         environment: Environment = settings.ENVIRONMENT
-        startup.check_issuers()
+        startup.check_identity()
         load()
         make_server(environment, certificates.ensure(environment, now=datetime.now(UTC))).serve(
             target_loader=partial(tied_application, os.getpid()), wrap_loader=False
