@@ -20,8 +20,13 @@ def recognise(token: str, *, seen: policy.Freshness) -> Known | None:
     if token.startswith(tokens.PREFIX):
         return _looked_up(token, seen)
     if signatures.looks_signed(token):
-        return accounttokens.recognise(token, counter=seen.tokens) or bearer.recognise(token, now=meta.now())
+        return accounttokens.recognise(token, counter=seen.tokens) or _outside(token, seen)
     return None
+
+
+def _outside(token: str, seen: policy.Freshness) -> Known | None:
+    known = bearer.recognise(token, now=meta.now())
+    return None if known is None else joined(known, seen=seen)
 
 
 def _looked_up(token: str, seen: policy.Freshness) -> Known | None:

@@ -40,11 +40,16 @@ def configuration(provider: OpenIDServer, **mappings: object) -> dict[str, objec
 @pytest.fixture
 def trusting(provider: OpenIDServer, settings: Settings, tmp_path: Path) -> OpenIDServer:
     """The provider, whose tokens count here."""
-    path = tmp_path / "authentication.yaml"
-    path.write_text(yaml.safe_dump(configuration(provider)))
+    trust(provider, settings, tmp_path)
+    return provider
+
+
+def trust(provider: OpenIDServer, settings: Settings, folder: Path, **mappings: object) -> None:
+    """Let the tokens of the provider count here."""
+    path = folder / "authentication.yaml"
+    path.write_text(yaml.safe_dump(configuration(provider, **mappings)))
     settings.ENVIRONMENT = replace(settings.ENVIRONMENT, authentication_config=path)
     bearer.begin()
-    return provider
 
 
 def answers(token: str) -> int:
@@ -66,6 +71,15 @@ def test_rights_are_given_to_users_and_groups_of_the_issuer(admin: Api, team: st
     bind(admin, team, "view", "corp:ann")
 
     assert (ann.get(path)[0], bob.get(path)[0]) == (200, 403)
+
+
+def test_the_groups_kept_here_count_too(admin: Api, provider: OpenIDServer, settings: Settings, tmp_path: Path) -> None:
+    trust(provider, settings, tmp_path, username={"claim": "preferred_username", "prefix": "corp-"})
+    admin.post("/apis/user.openshift.io/v1/groups", {"metadata": {"name": "pilots"}, "users": ["corp-ann"]})
+
+    user = Api(provider.signed(preferred_username="ann", roles=[])).post(REVIEWS, {})[1]["status"]["userInfo"]
+
+    assert user["groups"] == ["pilots", "system:authenticated"]
 
 
 def test_a_review_knows_the_token_of_an_issuer(admin: Api, trusting: OpenIDServer) -> None:
