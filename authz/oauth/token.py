@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from authz import accesstokens
 from authz.api.oauthaccesstokens import OAUTH_ACCESS_TOKENS
+from authz.api.users import USERS
 from authz.models import AuthorizationCode
 from authz.oauth import codes, pages
 from authz.oauth.authorize import CHALLENGE, basic
@@ -100,7 +101,10 @@ def given(request: HttpRequest, ticket: Ticket, client: Client, *, now: datetime
 
 
 def _issued(row: AuthorizationCode, client: Client, *, now: datetime) -> tuple[str, str]:
-    """Return a new token of whom a code belongs to, and the name of its object."""
+    """Return a new token of whom a code belongs to, and the name of its object; raises BadCode when he is gone."""
+    user = store.find(USERS, "", row.username)
+    if user is None or user.uid != row.user_uid:
+        raise BadCode
     token = accesstokens.issue(
         row.username, uid=row.user_uid, client=client.name, scopes=row.scopes, expires_in=client.lifetime,
         redirect_uri=row.redirect_uri, now=now,

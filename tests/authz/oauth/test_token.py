@@ -144,3 +144,10 @@ def test_only_post_is_served(program: Program) -> None:
     answer = program.client.get("/oauth/token", secure=True)
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_a_code_of_somebody_who_is_gone_gives_nothing(program: Program, admin: Api) -> None:
+    code = program.code()
+    admin.delete(f"/apis/user.openshift.io/v1/users/{NAME}")
+
+    assert body(program.redeem(code))["error"] == "invalid_grant"
