@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -155,3 +156,16 @@ def test_the_browser_client_cannot_be_used_by_programs_with_a_password(program: 
     answer = program.authorize(NAME, PASSWORD, client_id=BROWSER, redirect_uri=f"{ISSUER}/oauth/token/display")
 
     assert answer.headers["Location"].startswith("/login?")
+
+
+def test_a_crowd_at_the_door_is_told_to_come_back(program: Program, browser: Browser) -> None:
+    with ExitStack() as stack:
+        while passwords.WAITING.acquire(blocking=False):
+            stack.callback(passwords.WAITING.release)
+
+        answer = told(program.authorize(NAME, PASSWORD))
+        page = browser.log_in()
+
+    assert answer["error"] == "temporarily_unavailable"
+    assert (page.status_code, b"Too many log in at the moment" in page.content) == (503, True)
+    assert "code" in told(program.authorize(NAME, PASSWORD))
