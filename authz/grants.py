@@ -116,6 +116,16 @@ class Grants:
         self._harmless: dict[str, tuple[Permissions, Permissions]] = {}
         self._homes: dict[Holder, str | dict[str, None]] = {}
 
+    def copy(self) -> Grants:
+        """Return an index of its own with the same content; nobody may `put` meanwhile."""
+        copied = Grants(self.version)
+        copied.until = self.until
+        copied._roles, copied._holders = self._roles.copy(), self._holders.copy()
+        copied._members, copied._groups = self._members.copy(), self._groups.copy()
+        copied._buckets = {namespace: bucket.copy() for namespace, bucket in self._buckets.items()}
+        copied._homes = {holder: at if isinstance(at, str) else at.copy() for holder, at in self._homes.items()}
+        return copied
+
     def put(self, key: str, namespace: str, name: str, document: str | None) -> None:
         """Take in a role, binding or group as it now is; None when it is gone."""
         if key == GROUPS:

@@ -68,11 +68,18 @@ class Memory:
             self._look(known)
             return known
         if connection.in_atomic_block:
-            # What this transaction has written may be rolled back, and must not be remembered.
-            return _read(version)
+            return self._apart(version)
         with self._lock:
             self._known = self._advanced(self._known)
             return self._known
+
+    def _apart(self, version: int) -> Grants:
+        """Return what a transaction sees: what it has written may be rolled back, and must not be remembered."""
+        with self._lock:
+            copied = None if self._known is None else self._known.copy()
+        if copied is not None and (copied.version == version or _follow(copied, version)):
+            return copied
+        return _read(version)
 
     def _look(self, known: Grants) -> None:
         """Note now and then how long the log has become without a change to the policy."""

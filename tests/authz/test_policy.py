@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from authz import bootstrap, policy
 from authz.api.clusterrolebindings import CLUSTER_ROLE_BINDINGS, ClusterRoleBinding
@@ -131,6 +132,23 @@ def test_what_is_rolled_back_is_not_remembered() -> None:
 
     assert inside.allowed
     assert not policy.decide(ANN, ASKED).allowed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_takes_in_its_changes_without_reading_everything() -> None:
+    role("reader", "get")
+    binding("a", "reader", Subject(kind="User", name="bob"))
+    policy.current()
+    with transaction.atomic():
+        binding("b", "reader", Subject(kind="User", name="ann"))
+        unbind("a")
+        with CaptureQueriesContext(connection) as queries:
+            inside = [policy.decide(Actor(name), ASKED).allowed for name in ("ann", "bob")]
+        transaction.set_rollback(True)
+
+    assert inside == [True, False]
+    assert not [query for query in queries if "kube_object" in query["sql"]]
+    assert [policy.decide(Actor(name), ASKED).allowed for name in ("ann", "bob")] == [False, True]
 
 
 @pytest.mark.django_db
