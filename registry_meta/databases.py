@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from registry_meta.environment import Environment, SettingError
@@ -64,6 +65,19 @@ def postgresql(url: str, *, connections: int) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"application_name": "registry-meta", "connect_timeout": 10, **options, "pool": pool},
     }
+
+
+def limit_statements(database: dict[str, Any], *, seconds: int) -> None:
+    """Have PostgreSQL give up what takes longer than so many seconds on connections made from now on in this process.
+
+    It also waits no longer for a PostgreSQL whose machine is gone. What the URL of the database says counts more, and
+    migrations, which may take their time, ask for no limit.
+    """
+    if "postgresql" not in database["ENGINE"]:
+        return
+    options: dict[str, Any] = database["OPTIONS"]
+    options["options"] = f"-c statement_timeout={seconds}s {options.get('options', '')}".strip()
+    options.setdefault("tcp_user_timeout", seconds * 1000)
 
 
 def _split(url: str) -> SplitResult:

@@ -3,36 +3,29 @@
 import os
 from collections.abc import Iterable
 from contextlib import closing
-from io import BytesIO
+from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 
+from registry_meta.ending import notice
+from registry_meta.kube.arrival import body_of
 from registry_meta.kube.trimming import trim
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_meta.settings")
 
-WITHOUT_BODY = frozenset({"GET", "HEAD"})
-
-LONGEST = 4 * 1024 * 1024
-"""The most that is read of a body of unknown length (bytes): more than the API accepts, so that it says so."""
+HTTP2 = "HTTP/2"
 
 LARGE = 4 * 1024 * 1024
 """Behind a longer answer (bytes) a process gives back the memory in which the objects of it were."""
 
 
-def measured(application: WSGIApplication) -> WSGIApplication:
-    """Return an application that is told the length of bodies of which the client did not say it.
-
-    Django takes them for empty: those in chunks (RFC 9112, section 7.1), and those of HTTP/2 without the header.
-    """
+def received(application: WSGIApplication) -> WSGIApplication:
+    """Return an application whose bodies are whole, whoever reads them."""
 
     def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not environ.get("CONTENT_LENGTH") and environ["REQUEST_METHOD"] not in WITHOUT_BODY:
-            body: bytes = environ["wsgi.input"].read(LONGEST)
-            environ["wsgi.input"] = BytesIO(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
+        environ["wsgi.input"] = body_of(environ)
         return application(environ, start_response)
 
     return call
@@ -59,4 +52,22 @@ def whole(application: WSGIApplication) -> WSGIApplication:
     return call
 
 
-application = whole(measured(get_wsgi_application()))
+def ending(application: WSGIApplication) -> WSGIApplication:
+    """Return an application that, while the server ends, tells clients to make new connections (RFC 9112, section 9.6).
+
+    Over HTTP/2 the web server says so itself (GOAWAY), as soon as it no longer listens.
+    """
+
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not notice.is_given() or environ.get("SERVER_PROTOCOL") == HTTP2:
+            return application(environ, start_response)
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, ("Connection", "close")], *more)
+
+        return application(environ, start)
+
+    return call
+
+
+application = ending(whole(received(get_wsgi_application())))

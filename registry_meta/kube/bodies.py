@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 
 from registry_meta.kube import decode, errors
+from registry_meta.kube.arrival import body_of
 from registry_meta.kube.negotiation import JSON
 from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.protobuf import decode_protobuf
@@ -35,14 +36,12 @@ def form_of(request: Request) -> str:
 
 
 def read(request: Request) -> bytes:
-    """Return the bytes of a body; raises 413."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdigit() and int(length) > LIMIT:
+    """Return the bytes of a body; raises 400 or 413."""
+    body = body_of(request.META)
+    body.arrive(LIMIT)
+    if body.is_longer_than(LIMIT):
         raise errors.too_large(LIMIT)
-    body = request._request.read(LIMIT + 1)
-    if len(body) > LIMIT:
-        raise errors.too_large(LIMIT)
-    return bytes(body)
+    return body.content or b""
 
 
 def tree_of(request: Request, kind: str, api_version: str) -> tuple[dict[str, Any], list[str]]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db import OperationalError
+
 from registry_meta.kube import errors
 
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+", re.ASCII)
@@ -16,6 +18,8 @@ PART = re.compile(r"(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)", re.ASCII)
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 LONGEST_TEXT = 100
 LATE = "request did not complete within the allotted timeout"
+
+QUERY_CANCELED = "57014"  # a code of SQLSTATE
 
 ENDINGS = ("ROLLBACK", "RELEASE")
 """How the statements begin that put an end to what was given up."""
@@ -33,11 +37,21 @@ def allotted(text: str | None, *, most: float) -> float:
     return min(asked, most) if asked > 0 else most
 
 
+def was_cancelled(error: BaseException) -> bool:
+    """Return whether the database gave up a statement that took too long (`statement_timeout` of PostgreSQL)."""
+    return isinstance(error, OperationalError) and getattr(error.__cause__, "sqlstate", "") == QUERY_CANCELED
+
+
 class Deadline:
     """The moment by which a request is to be answered; a wrapper of database statements, none of which begins later."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds until then."""
+        return max(0.0, self._at - time.monotonic())
 
     def check(self) -> None:
         """Raise 504 when the time is up."""
@@ -47,7 +61,7 @@ class Deadline:
     @contextmanager
     def turn(self, turns: threading.Semaphore) -> Iterator[None]:
         """Have one of the turns; raises 504 when none comes up in time."""
-        if not turns.acquire(timeout=max(0.0, self._at - time.monotonic())):
+        if not turns.acquire(timeout=self.left):
             raise errors.timed_out(LATE)
         try:
             yield

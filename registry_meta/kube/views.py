@@ -17,9 +17,10 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from registry_meta.kube import audit, discovery, errors, meta, methods, metrics
+from registry_meta.kube import audit, bodies, discovery, errors, meta, methods, metrics
+from registry_meta.kube.arrival import Body, body_of
 from registry_meta.kube.catalog import catalog
-from registry_meta.kube.deadline import Deadline, allotted
+from registry_meta.kube.deadline import LATE, Deadline, allotted, was_cancelled
 from registry_meta.kube.errors import StatusError
 from registry_meta.kube.exchange import Exchange
 from registry_meta.kube.inflight import gate
@@ -31,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 DRAINED = 8 * 1024 * 1024
 """The longest body (bytes) that is read although nobody wants it."""
-
-CHUNK = 64 * 1024
 
 TURNS = threading.BoundedSemaphore(4)
 """How many requests one process works on at a time: more threads would only get in each other's way."""
@@ -179,6 +178,9 @@ class ApiView(APIView):
                 raise errors.no_such_path()
             storage = context.subresource.storage
         self.tells_writes = not getattr(storage, "only_answers", False)
+        if request.method != "GET":
+            _await(body_of(request.META))
+            self.deadline.check()
         exchange = Exchange(request, info, resource, context, self._permit)
         if _takes_long(storage):
             with metrics.long_running(info):
@@ -191,12 +193,17 @@ def _takes_long(storage: object) -> bool:
     return bool(getattr(storage, "is_long_running", False))
 
 
+def _await(body: Body) -> None:
+    """Read a body before it is the turn of its request: while it comes slowly, nobody else waits for what this has."""
+    if body.is_to_come and connection.vendor == "postgresql" and not connection.in_atomic_block:
+        connection.close()  # there are few, and this gives it back
+    body.arrive(bodies.LIMIT)
+
+
 def _drain(request: Request) -> None:
     """Read what is left of the body: an answer that comes before would end a connection that others wait for."""
-    length = request.META.get("CONTENT_LENGTH") or ""
-    if length.isdigit() and 0 < int(length) <= DRAINED:
-        while request._request.read(CHUNK):
-            pass
+    if "wsgi.input" in request.META:
+        body_of(request.META).drain(DRAINED)
 
 
 def _fits(info: RequestInfo, resource: Resource) -> bool:
@@ -217,6 +224,8 @@ def failure(exc: Exception, request: HttpRequest | Request) -> HttpResponse:
     """Return the Status answer of an exception."""
     if isinstance(exc, APIException):
         exc = _from_framework(exc)
+    if was_cancelled(exc):
+        exc = errors.timed_out(LATE)
     if not isinstance(exc, StatusError):
         logger.error("%s %s failed", request.method, request.path_info, exc_info=exc)
         exc = errors.internal_error("the server could not finish this request")

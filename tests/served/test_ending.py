@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from h2.events import ConnectionTerminated, StreamEnded
 
 from tests.processes import wait_until
 from tests.served.api import Api
+from tests.served.wire import asking, http2
 from tests.server import Server
 
 HEADERS = {"Content-Type": "application/json"}
@@ -144,3 +146,26 @@ def test_watches_end_in_order_when_processes_are_replaced(server: Server, api: A
     os.kill(server.family()[0], signal.SIGHUP)
 
     assert [reader.result(PATIENCE) for reader in readers] == [b""] * WATCHES
+
+
+def test_clients_are_told_to_connect_anew(server: Server, api: Api, pool: ThreadPoolExecutor) -> None:
+    before = api.session.get(f"{server.url}/livez", timeout=PATIENCE)
+
+    code = stop(server, pool)
+    wait_until(lambda: fresh(server, "readyz") == 500, seconds=1, what="it is not ready")
+    after = api.session.get(f"{server.url}/livez", timeout=PATIENCE)
+
+    assert "Connection" not in before.headers
+    assert (after.status_code, after.headers["Connection"]) == (200, "close")
+    assert code.result(PATIENCE) == 0
+
+
+def test_http2_connections_are_ended_in_order(server: Server, pool: ThreadPoolExecutor) -> None:
+    with http2(server) as client:
+        client.request(asking(server, path="/livez"))
+        code = stop(server, pool)
+        found = [type(event) for event in client.events(seconds=PATIENCE)]
+
+    assert found.index(StreamEnded) < found.index(ConnectionTerminated)
+    assert client.closed
+    assert code.result(PATIENCE) == 0

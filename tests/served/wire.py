@@ -41,10 +41,11 @@ class Answer:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        head, _, self.body = raw.partition(b"\r\n\r\n")
+        head, _, body = raw.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         self.code = int(first.split(" ")[1]) if first else 0
         self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        self.body = _joined(body) if self.headers.get("transfer-encoding") == "chunked" else body
 
 
 def send(server: Server, raw: bytes, *, half_close: bool = False, port: int = 0) -> Answer:
@@ -52,7 +53,7 @@ def send(server: Server, raw: bytes, *, half_close: bool = False, port: int = 0)
     with connect(server, "http/1.1", port=port) as sock:
         sock.sendall(raw)
         if half_close:
-            sock.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(sock, socket.SHUT_WR)  # that of TLS would take the connection for one in the clear
         return read(sock)
 
 
@@ -70,6 +71,17 @@ def read(sock: ssl.SSLSocket) -> Answer:
         if not piece:
             return Answer(raw)
         raw += piece
+
+
+def _joined(chunks: bytes) -> bytes:
+    """Return what chunks hold (RFC 9112, section 7.1)."""
+    found = b""
+    while chunks:
+        size, _, rest = chunks.partition(b"\r\n")
+        length = int(size, 16)
+        found += rest[:length]
+        chunks = rest[length + 2 :] if length else b""
+    return found
 
 
 def _is_whole(head: bytes, body: bytes) -> bool:

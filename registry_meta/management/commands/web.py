@@ -20,6 +20,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from registry_meta import certificates, counters, startup
+from registry_meta.databases import limit_statements
 from registry_meta.ending import end_watches_on_signal, notice
 from registry_meta.environment import Environment
 from registry_meta.lifeline import die_with_parent
@@ -81,6 +82,7 @@ class Command(BaseCommand):
         """Serve until told to end."""
         environment: Environment = settings.ENVIRONMENT
         startup.check_identity()
+        limit_statements(settings.DATABASES["default"], seconds=environment.request_timeout)
         load()
         make_server(environment, certificates.ensure(environment, now=datetime.now(UTC))).serve(
             target_loader=partial(tied_application, os.getpid()), wrap_loader=False

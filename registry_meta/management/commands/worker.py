@@ -12,6 +12,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from registry_meta.celery import app
+from registry_meta.databases import limit_statements
+
+STATEMENT_SECONDS = 600
+"""The longest that one statement of a task may take: some go over whole tables."""
 
 
 class Command(BaseCommand):
@@ -22,6 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until told to end."""
+        limit_statements(settings.DATABASES["default"], seconds=STATEMENT_SECONDS)
         # Celery warns root about pickled messages, which are not accepted here.
         warnings.filterwarnings("ignore", category=SecurityWarning)
         # Django's checks import every view, which no task needs; the tests run them.
