@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from authz import accesstokens, policy, scopes, tokens
+from authz import accesstokens, policy, scopes
 from registry_meta.kube import meta
 from registry_meta.kube.models import Change, Object
 from tests.authz.conftest import Api, bind
@@ -153,7 +154,7 @@ def test_a_token_review_says_whose_it_is(admin: Api, uid: str) -> None:
 
     assert answer["status"]["user"]["username"] == "ann"
     assert answer["status"]["user"]["groups"][0] == "team"
-    assert answer["status"]["audiences"] == [tokens.AUDIENCE]
+    assert answer["status"]["audiences"] == [settings.ENVIRONMENT.server_url]
 
 
 def test_a_token_holds_its_bearer_to_its_scopes(admin: Api, team: str, uid: str) -> None:
