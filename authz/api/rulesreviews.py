@@ -77,7 +77,9 @@ class RulesReviewStorage:
         limits = context.actor.extra.get(scopes.EXTRA, ())
         if limits and scopes.FULL not in limits:
             obj.status.incomplete = True
-            obj.status.evaluation_error = f"of these rules the scopes [{' '.join(limits)}] let pass a part"
+            obj.status.evaluation_error = (
+                f"rules of which the scopes [{' '.join(limits)}] let pass a part may be missing"
+            )
         return obj
 
 

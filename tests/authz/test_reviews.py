@@ -100,7 +100,7 @@ def test_rules_that_scopes_cut_short_are_said_to_be_incomplete(admin: Api) -> No
         answer = admin.post(path, spec, **headers)[1]["status"]
         return answer["incomplete"], answer.get("evaluationError", "")
 
-    why = "of these rules the scopes [user:check-access] let pass a part"
+    why = "rules of which the scopes [user:check-access] let pass a part may be missing"
     assert incomplete("user:check-access") == (True, why)
     assert incomplete("user:full") == (False, "")
 
