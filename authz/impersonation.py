@@ -83,8 +83,8 @@ def impersonate(actor: Actor, wished: Wish, policy: Grants) -> Actor:
     for asked in wished.questions():
         decision = policy.decide(actor, asked)
         if not decision.allowed:
-            raise refusal(actor, asked, decision)
+            refused = refusal(actor, asked, decision)
+            refused.asked_by = actor
+            raise refused
     groups = wished.groups or account_groups(wished.username)
-    return Actor(
-        wished.username, with_login_group(wished.username, groups), wished.uid, wished.extra, via=actor.username
-    )
+    return Actor(wished.username, with_login_group(wished.username, groups), wished.uid, wished.extra, via=actor)

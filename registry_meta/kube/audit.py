@@ -59,14 +59,21 @@ def tell(
 
 
 def _who(actor: Actor | None) -> dict[str, object]:
+    """Return who asked, and as whom he was served where that is somebody else."""
     if actor is None:
         return {"user": {}}
+    if actor.via is not None:
+        return {"user": _known(actor.via), "impersonatedUser": _known(actor)}
+    return {"user": _known(actor)}
+
+
+def _known(actor: Actor) -> dict[str, object]:
     asked: dict[str, object] = {"username": actor.username, "groups": list(actor.groups)}
     if actor.uid:
         asked["uid"] = actor.uid
     if actor.extra:
         asked["extra"] = {key: list(values) for key, values in actor.extra.items()}
-    return {"user": {"username": actor.via}, "impersonatedUser": asked} if actor.via else {"user": asked}
+    return asked
 
 
 def _what(info: RequestInfo, context: Context | None) -> dict[str, str]:

@@ -99,7 +99,7 @@ class StatusError(Exception):
 
     `code` is the HTTP status, `reason` the machine-readable word, `details` the optional object
     {name, group, kind, uid, causes: [{reason, message, field}], retryAfterSeconds}, `continue_` a token for the rest
-    of a list.
+    of a list. `asked_by` is the Actor who was refused before it was known as whom he is served.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class StatusError(Exception):
         self.details = details
         self.retry_after = retry_after
         self.continue_ = continue_
+        self.asked_by: object = None
 
     def status(self) -> dict[str, object]:
         """Return the Status object that goes on the wire."""

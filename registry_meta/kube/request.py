@@ -29,7 +29,7 @@ class Actor:
     groups: tuple[str, ...] = ()
     uid: str = ""
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    via: str = ""
+    via: Actor | None = None
 
     is_authenticated = True  # what DRF asks of a user
 

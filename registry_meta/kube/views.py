@@ -79,6 +79,8 @@ class ApiView(APIView):
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:
         """Turn whatever went wrong into a Status; what is not ours to explain is logged and answered with 500."""
+        if self.actor is None and isinstance(exc, StatusError) and isinstance(exc.asked_by, Actor):
+            self.actor = exc.asked_by
         response = failure(exc, self.request)
         if response.status_code == 405:
             response.headers["Allow"] = ", ".join(self._methods())

@@ -69,8 +69,21 @@ def test_whoever_acts_for_another_is_told_with_both_names(admin: Api, audit: Lin
 
     line = audit.last
     assert status == line["responseStatus"]["code"] == 403
-    assert line["user"] == {"username": "system:admin"}
+    assert line["user"] == {"username": "system:admin", "groups": ["system:masters", "system:authenticated"]}
     assert line["impersonatedUser"] == {"username": "ann", "groups": ["devs", "system:authenticated"]}
+
+
+def test_who_may_not_act_for_another_is_named(admin: Api, audit: Lines) -> None:
+    _, made = admin.post("/api/v1/namespaces/default/serviceaccounts/builder/token", {"spec": {}})
+
+    status, answer = Api(made["status"]["token"]).acting_for("ann").delete(f"{SECRETS}/x")
+
+    line = audit.last
+    assert (status, line["responseStatus"]["code"]) == (403, 403)
+    assert answer["details"]["kind"] == "users"
+    assert line["user"]["username"] == "system:serviceaccount:default:builder"
+    assert "system:serviceaccounts:default" in line["user"]["groups"]
+    assert "impersonatedUser" not in line
 
 
 def test_a_bad_credential_names_nobody(admin: Api, audit: Lines) -> None:
@@ -114,7 +127,7 @@ def test_the_uid_and_the_extras_of_who_acts_and_who_is_acted_for_are_told(admin:
 
     admin.send("DELETE", f"{SECRETS}/x", None, **headers)
 
-    assert audit.last["user"] == {"username": "system:admin"}
+    assert audit.last["user"] == {"username": "system:admin", "groups": ["system:masters", "system:authenticated"]}
     assert audit.last["impersonatedUser"] == {
         "username": "ann",
         "groups": ["system:authenticated"],
