@@ -21,8 +21,9 @@ from registry_meta.kube.objects import DeleteOptions
 from registry_meta.kube.pagination import Page
 from registry_meta.kube.patch import rejected
 from registry_meta.kube.patch.request import APPLY_PATCH, PATCHES, PatchRequest
-from registry_meta.kube.request import Context, RequestInfo, program, write_options
+from registry_meta.kube.request import Context, RequestInfo, is_true, program, write_options
 from registry_meta.kube.resource import Resource, Shown, Subresource, shown
+from registry_meta.kube.selectors import FieldSelector
 from registry_meta.kube.store import Stored
 from registry_meta.kube.store import encode as document_of
 from registry_meta.kube.table import ListMeta, Tabulator
@@ -118,6 +119,8 @@ class Exchange:
         if is_list:
             tabulator = self._tabulator(rendition)
             return self._page(storage.get(self.info.name, context=self.context), rendition, tabulator)
+        if is_true(self.request.GET.get("export")):
+            raise errors.bad_request("the export parameter, deprecated since v1.14, is no longer supported")
         pagination.check_version(self.request.GET.get("resourceVersion", ""))
         return self._answer(storage.get(self.info.name, context=self.context), rendition)
 
@@ -136,13 +139,20 @@ class Exchange:
     def _watch(self, storage: Any) -> StreamingHttpResponse:
         rendition = self._rendition(is_list=True, streaming=True)
         writer = table.frame(rendition, self._tabulator(rendition))
-        if self.info.name and "metadata.name" not in self.request.GET.get("fieldSelector", ""):
+        if self.info.name and self._selects_nothing():
             self.context.query = self.context.query.copy()
             self.context.query["fieldSelector"] = f"metadata.name={self.info.name}"
         frames = metrics.held(self.info, storage.watch(writer, context=self.context))
         # A watch holds its thread for long, and must not hold a connection to the database as well.
         connection.close()
         return StreamingHttpResponse(places.take(frames, limit=settings.ENVIRONMENT.watch_limit), content_type=JSON)
+
+    def _selects_nothing(self) -> bool:
+        """Return whether a watch of one object has no field selector; raises 400 for one of another name."""
+        selector = FieldSelector.parse(self.request.GET.get("fieldSelector", ""))
+        if selector.terms and selector.value_of("metadata.name") != self.info.name:
+            raise errors.bad_request("fieldSelector metadata.name doesn't match requested name")
+        return not selector.terms
 
     # --- writing
 
@@ -269,6 +279,9 @@ class Exchange:
         """Refuse a body of another type; remove what says the type."""
         kind, api_version = self._kind()
         given_version, given_kind = tree.pop("apiVersion", None), tree.pop("kind", None)
+        for field, given in (("apiVersion", given_version), ("kind", given_kind)):
+            if given is not None and not isinstance(given, str):
+                raise decode.WrongType(400, "BadRequest", decode.no_text(field, given))
         if given_version and given_version != api_version:
             raise decode.WrongType(
                 400, "BadRequest", decode.wrong_version(given_kind, given_version, kind, api_version)

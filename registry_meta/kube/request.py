@@ -185,7 +185,7 @@ def write_options(kind: str, query: QueryDict) -> tuple[bool, str, str]:
     if any(value != "All" for value in dry_run):
         problems.append(errors.not_supported("dryRun", dry_run, ["All"]))
     manager = query.get("fieldManager", "")
-    if len(manager) > MAX_FIELD_MANAGER:
+    if len(manager.encode(errors="replace")) > MAX_FIELD_MANAGER:
         problems.append(errors.too_long("fieldManager", MAX_FIELD_MANAGER))
     elif not manager.isprintable():
         problems.append(errors.invalid_value("fieldManager", manager, "should only contain printable characters"))

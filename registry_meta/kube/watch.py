@@ -49,6 +49,7 @@ def watch_options(query: Mapping[str, str]) -> WatchOptions:
         problems.append(errors.invalid_value("resourceVersion", version, "must be a decimal number"))
     if problems:
         raise errors.invalid(LIST_OPTIONS, "", problems)
+    number(query, "limit")  # means nothing here, but has to be one
     seconds = number(query, "timeoutSeconds")
     if seconds <= 0:
         seconds = random.randint(SHORTEST, LONGEST)  # noqa: S311  # spreads reconnects

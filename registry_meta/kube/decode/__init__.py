@@ -200,3 +200,11 @@ def wrong_version(given_kind: object, given_version: object, kind: str, api_vers
         why = f'no kind "{word}" is registered for version "{given_version}"'
         return f'{word} in version "{version}" cannot be handled as a {kind}: {why}'
     return f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
+
+
+def no_text(field: str, given: object) -> str:
+    """Return what is wrong with a `kind` or `apiVersion` that is no text, as Go's decoder says it."""
+    kinds: dict[type, str] = {bool: "bool", list: "array", dict: "object"}
+    found = kinds.get(type(given), "number")
+    why = f"json: cannot unmarshal {found} into Go struct field .{field} of type string"
+    return f"couldn't get version/kind; json parse error: {why}"
