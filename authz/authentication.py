@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from authz import credentials, policy, tokens
+from authz import credentials, frontproxy, policy, tokens
 from authz.grants import Grants
 from authz.impersonation import impersonate, wish
 from authz.rules import ANONYMOUS, UNAUTHENTICATED
@@ -22,7 +22,7 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Actor, Grants]:
         """Return who asks and by which policy; raises 401 for a bad token, 400 and 403 for impersonation."""
         seen = policy.freshness()
-        actor = _bearer(request.META.get("HTTP_AUTHORIZATION", ""), seen=seen)
+        actor = frontproxy.actor_of(request.META) or _bearer(request.META.get("HTTP_AUTHORIZATION", ""), seen=seen)
         grants = policy.current(seen)
         wished = wish(request.META)
         return (impersonate(actor, wished, grants) if wished else actor), grants

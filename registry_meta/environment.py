@@ -168,6 +168,16 @@ class Environment:
     event_ttl: int = setting(3600, "The seconds for which Events are kept.", minimum=60)
     log_level: LogLevel = setting(LogLevel.INFO, "How much is logged: `debug`, `info`, `warning` or `error`.")
 
+    requestheader_port: int = setting(
+        0, "The port of the listener whose clients may say for whom they ask; 0 for none.", maximum=65535
+    )
+    requestheader_client_ca: Path | None = setting(
+        None, "The PEM file of the authority whose certificates the clients of that listener must have."
+    )
+    requestheader_allowed_names: tuple[str, ...] = setting(
+        (), "Must be empty: names in these certificates cannot be checked, so none may be relied on."
+    )
+
     audit_log: str = setting("", "The absolute path of the file that says who changed what; empty for standard error.")
 
     @property
@@ -241,6 +251,10 @@ def _check(environment: Environment) -> None:
         raise SettingError(f"{PREFIX}DEFAULT_PLATFORM: {environment.default_platform!r} is not os/architecture")
     if not all(FERNET_KEY.match(key.strip()) for key in environment.encryption_key.split(",") if key.strip()):
         raise SettingError(f"{PREFIX}ENCRYPTION_KEY: this is not a Fernet key (32 bytes in URL-safe base64)")
+    if (environment.requestheader_port == 0) != (environment.requestheader_client_ca is None):
+        raise SettingError(f"{PREFIX}REQUESTHEADER_PORT and {PREFIX}REQUESTHEADER_CLIENT_CA: give both or neither")
+    if environment.requestheader_allowed_names:
+        raise SettingError(f"{PREFIX}REQUESTHEADER_ALLOWED_NAMES: names cannot be checked; use an authority of its own")
     if environment.audit_log:
         path = Path(environment.audit_log)
         if not path.is_absolute() or not path.parent.is_dir() or path.is_dir():

@@ -33,10 +33,12 @@ COMMANDS: Final = {
     "worker": (sys.executable, str(MANAGE), "worker"),
     "clock": (sys.executable, "-m", "registry_meta.clock"),
 }
+FRONT_PROXY: Final = {"frontproxy": (sys.executable, str(MANAGE), "frontproxy")}
 
 WAIT: Final = (sys.executable, "-m", "registry_meta.readiness", "--wait")
 RENEW: Final = (sys.executable, "-m", "registry_meta.certificates")
 
+WEB: Final = frozenset({"web", "frontproxy"})
 TICK: Final = 0.1  # seconds between two looks at the children
 GRACE: Final = 5.0  # seconds that children have to end by themselves
 MARGIN: Final = 2.0  # seconds that web processes have beyond those that they give to requests
@@ -182,7 +184,7 @@ class Supervisor:
         if self._reloading and self._ready:
             self._reloading = False
             for child in self.children:
-                if child.role == "web":
+                if child.role in WEB:
                     child.signal(signal.SIGHUP)
 
     def _end(self) -> None:
@@ -204,7 +206,7 @@ class Supervisor:
         if child.process is None or child.has_ended():
             return False
         environment = self.environment
-        grace = environment.shutdown_delay + environment.shutdown_grace + MARGIN if child.role == "web" else GRACE
+        grace = environment.shutdown_delay + environment.shutdown_grace + MARGIN if child.role in WEB else GRACE
         return seconds < grace
 
 
@@ -225,9 +227,10 @@ def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def children() -> list[Child]:
+def children(environment: Environment) -> list[Child]:
     """Return the processes of a server, none started."""
-    return [Child(role, command) for role, command in COMMANDS.items()]
+    commands = {**COMMANDS, **(FRONT_PROXY if environment.requestheader_port else {})}
+    return [Child(role, command) for role, command in commands.items()]
 
 
 def command() -> tuple[str, ...]:
@@ -274,7 +277,7 @@ def main() -> int:
     kubeconfig = environment.data_dir / "admin.kubeconfig"
     if kubeconfig.exists():
         line += f" (export KUBECONFIG={kubeconfig})"
-    return Supervisor(environment, children(), ready_line=line).run()
+    return Supervisor(environment, children(environment), ready_line=line).run()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Self
 import pytest
 
 from registry_meta import supervisor
+from registry_meta.environment import Environment
 from registry_meta.supervisor import Child
 from tests.processes import ProcessInfo, descendants, free_port, wait_until
 from tests.server import ROOT
@@ -141,7 +142,7 @@ def test_each_death_in_a_row_delays_the_next_start() -> None:
 
 
 def test_the_programs_of_a_server_exist() -> None:
-    roles = {child.role: child.command for child in supervisor.children()}
+    roles = {child.role: child.command for child in supervisor.children(Environment())}
 
     assert set(roles) == {"web", "worker", "clock"}
     assert all(Path(command[0]).exists() for command in roles.values())

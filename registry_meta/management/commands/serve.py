@@ -34,6 +34,8 @@ class Command(BaseCommand):
         make_private_directory(settled.data_dir)
         lock(settled.data_dir)
         check_port_is_free(settled.bind, settled.port)
+        if settled.requestheader_port:
+            check_port_is_free(settled.bind, settled.requestheader_port)
         counters.clear(settings.COUNTERS)
         startup.prepare(settled)
         # The supervisor needs none of what was imported until here, and runs for as long as the server.

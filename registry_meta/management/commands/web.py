@@ -105,7 +105,10 @@ def tied_application(parent: int) -> Callable[..., Any]:
     return application
 
 
-def make_server(environment: Environment, files: certificates.Files) -> WebServer:
+def make_server(
+    environment: Environment, files: certificates.Files, *, port: int = 0, interface: Interfaces = Interfaces.WSGI,
+    more: dict[str, Any] | None = None,
+) -> WebServer:  # fmt: skip
     """Return the HTTP server, configured."""
     # A watch holds a thread for as long as it is open; a thread that is idle ends after a while.
     threads = environment.web_threads
@@ -114,12 +117,12 @@ def make_server(environment: Environment, files: certificates.Files) -> WebServe
     server = WebServer(
         "registry_meta.wsgi:application",
         address=environment.bind,
-        port=environment.port,
-        interface=Interfaces.WSGI,
+        port=port or environment.port,
+        interface=interface,
         http=HTTPModes.auto,
         websockets=False,
         workers=environment.web_workers,
-        blocking_threads=threads,
+        blocking_threads=threads if interface == Interfaces.WSGI else 1,
         blocking_threads_idle_timeout=IDLE_SECONDS,
         backpressure=connections,
         backlog=max(1024, threads),
@@ -133,6 +136,7 @@ def make_server(environment: Environment, files: certificates.Files) -> WebServe
         workers_kill_timeout=environment.shutdown_grace,
         log_level=LogLevels.error,  # its warnings are about the number of threads and the end of watches
         log_dictconfig=settings.LOGGING,
+        **(more or {}),
     )
     server.end_delay = environment.shutdown_delay
     return server
