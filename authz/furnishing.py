@@ -42,9 +42,11 @@ BINDINGS = {
 """Role bindings: a name → the cluster role, the account that gets it (all of the namespace when empty), and why."""
 
 PRESENT = (
-    "SELECT namespace, resource, name FROM kube_object WHERE (resource = %s AND name IN (%s, %s, %s))"
-    " OR (resource = %s AND name IN (%s, %s, %s))"
+    "SELECT namespace, resource, name FROM kube_object WHERE namespace BETWEEN %s AND %s"
+    " AND ((resource = %s AND name IN (%s, %s, %s)) OR (resource = %s AND name IN (%s, %s, %s)))"
 )
+BATCH = 500
+"""Of how many namespaces it is asked at a time what they have: six names of each."""
 
 
 def furnish(namespace: str, *, now: datetime) -> None:
@@ -55,8 +57,15 @@ def furnish(namespace: str, *, now: datetime) -> None:
 
 def furnish_all(namespaces: list[str], *, now: datetime) -> int:
     """Make what some of the namespaces lack; return how many objects were made."""
+    names = sorted(namespaces)
+    batches = (names[start : start + BATCH] for start in range(0, len(names), BATCH))
+    return sum(_furnish_some(batch, now=now) for batch in batches)
+
+
+def _furnish_some(namespaces: list[str], *, now: datetime) -> int:
+    wanted = [SERVICE_ACCOUNTS.key, *ACCOUNT_NAMES, ROLE_BINDINGS.key, *BINDINGS]
     with connection.cursor() as cursor:
-        cursor.execute(PRESENT, [SERVICE_ACCOUNTS.key, *ACCOUNT_NAMES, ROLE_BINDINGS.key, *BINDINGS])
+        cursor.execute(PRESENT, [namespaces[0], namespaces[-1], *wanted])
         present = set(cursor.fetchall())
     made = 0
     for namespace in namespaces:

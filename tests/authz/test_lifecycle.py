@@ -108,6 +108,21 @@ def test_what_a_namespace_lacks_is_made_again(admin: Api, team: str) -> None:
     assert admin.get(f"{NAMESPACES}/{team}/serviceaccounts/default")[0] == 200
 
 
+def test_many_namespaces_are_furnished_whatever_the_number_of_batches(
+    admin: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(furnishing, "BATCH", 2)
+    names = [f"n{number}" for number in range(5)]
+    for name in names:
+        admin.post("/api/v1/namespaces", {"metadata": {"name": name}})
+        admin.delete(f"/api/v1/namespaces/{name}/serviceaccounts/builder")
+
+    made = [furnishing.furnish_all(names[::-1], now=meta.now()) for _ in range(2)]
+
+    assert made == [5, 0]
+    assert furnishing.furnish_all([], now=meta.now()) == 0
+
+
 @pytest.mark.django_db(transaction=True)
 def test_no_object_outlives_its_namespace(admin: Api, team: str) -> None:
     def write(number: int) -> str:
