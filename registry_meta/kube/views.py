@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from registry_meta.kube import audit, bodies, discovery, errors, meta, methods, metrics
-from registry_meta.kube.arrival import Body, body_of
+from registry_meta.kube.arrival import KEY, Body, body_of
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.deadline import LATE, Deadline, allotted, was_cancelled
 from registry_meta.kube.errors import StatusError
@@ -204,8 +204,9 @@ def _await(body: Body) -> None:
 
 def _drain(request: Request) -> None:
     """Read what is left of the body: an answer that comes before would end a connection that others wait for."""
-    if "wsgi.input" in request.META:
-        body_of(request.META).drain(DRAINED)
+    body = request.META.get(KEY)
+    if isinstance(body, Body):
+        body.drain(DRAINED)
 
 
 def _fits(info: RequestInfo, resource: Resource) -> bool:
