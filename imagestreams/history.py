@@ -7,6 +7,8 @@ are kept sorted by tag name. Every function here that changes a stream changes t
 from __future__ import annotations
 
 import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 
@@ -17,6 +19,29 @@ from imagestreams.types import (
     TagEventCondition,
     TagReference,
 )
+
+NOWHERE = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A tag points elsewhere than before; a removed tag has neither digest nor reference, a new one no previous.
+
+    Of the moves of one tag in one write, `position` counts from the oldest.
+    """
+
+    tag: str
+    digest: str
+    reference: str
+    previous_digest: str
+    previous_reference: str
+    generation: int = 0
+    position: int = 0
+
+    @property
+    def removed(self) -> bool:
+        """Return whether the tag points nowhere any more."""
+        return not (self.digest or self.reference)
 
 
 def tag_of(stream: ImageStream, name: str) -> TagReference | None:
@@ -101,18 +126,6 @@ def push(stream: ImageStream, name: str, event: TagEvent) -> bool:
     return True
 
 
-def keep_one_event(new: ImageStream, old: ImageStream | None) -> None:
-    """Keep, in place, of what one write put on a history the newest event alone: nobody ever saw the others."""
-    for history in new.status.tags or []:
-        before = history_of(old, history.tag) if old is not None else None
-        known = (before.items if before is not None else None) or []
-        if len(history.items or []) > len(known) + 1:
-            alone = ImageStream()
-            open_history(alone, history.tag).items = [msgspec.structs.replace(event) for event in known]
-            push(alone, history.tag, (history.items or [])[0])
-            history.items = open_history(alone, history.tag).items
-
-
 def _points(event: TagEvent) -> tuple[str, str, int]:
     """Return what an event says, without when."""
     return event.image, event.docker_image_reference, event.generation
@@ -147,3 +160,54 @@ def drop_empty_histories(stream: ImageStream) -> None:
     """Drop histories that hold neither events nor conditions."""
     kept = [history for history in stream.status.tags or [] if history.items or history.conditions]
     stream.status.tags = kept or None
+
+
+def moves(old: ImageStream | None, new: ImageStream | None) -> list[Move]:
+    """Return what a write let tags point to, by tag and from the oldest on; either stream may not exist.
+
+    A write may put several events on a history, or one below others that were there: whatever is above the lowest new
+    one counts again, so that every event of a history is a move, the moves are in its order, and its head is the last.
+    """
+    before, after = _histories(old), _histories(new)
+    return [move for tag in sorted(before.keys() | after.keys()) for move in _moves_of(tag, before, after)]
+
+
+def heads(stream: ImageStream | None) -> dict[str, tuple[str, str]]:
+    """Return digest and pull spec of the newest event of each tag."""
+    return {tag: _target(events[0]) for tag, events in _histories(stream).items()}
+
+
+def _histories(stream: ImageStream | None) -> dict[str, list[TagEvent]]:
+    histories = stream.status.tags or [] if stream is not None else []
+    return {history.tag: history.items for history in histories if history.items}
+
+
+def _moves_of(tag: str, before: dict[str, list[TagEvent]], after: dict[str, list[TagEvent]]) -> Iterator[Move]:
+    known, events = before.get(tag, []), after.get(tag, [])
+    here = _target(known[0]) if known else NOWHERE
+    if not events:
+        yield Move(tag, *NOWHERE, *here)
+        return
+    fresh = events[: _fresh(known, events)]
+    if not fresh and _target(events[0]) != here:
+        fresh = events[:1]
+    position = 0
+    for event in reversed(fresh):
+        target = _target(event)
+        if target != here:
+            yield Move(tag, *target, *here, generation=event.generation, position=position)
+            here, position = target, position + 1
+
+
+def _fresh(known: list[TagEvent], events: list[TagEvent]) -> int:
+    """Return how many events there are down to the lowest that is not among those known, in their order."""
+    older = (_target(event) for event in reversed(known))
+    for index, event in enumerate(reversed(events)):
+        target = _target(event)
+        if not any(each == target for each in older):
+            return len(events) - index
+    return 0
+
+
+def _target(event: TagEvent) -> tuple[str, str]:
+    return event.image, event.docker_image_reference

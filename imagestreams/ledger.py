@@ -17,6 +17,9 @@ from registry_meta.kube.request import Context
 UNEXPLAINED = "edited"
 """Why a tag moved when the writer gave no reason: somebody edited the stream."""
 
+MOST_AT_ONCE = 1000
+"""How many digests are looked up by one query."""
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -52,7 +55,8 @@ def record(new: ImageStream | None, old: ImageStream | None, *, version: int, co
             actor=context.actor.username,
             reason=context.reason or UNEXPLAINED,
             version=version,
-            generation=_generation(new, move.tag),
+            generation=move.generation,
+            position=move.position,
         )
         for move in moves
     )
@@ -60,40 +64,43 @@ def record(new: ImageStream | None, old: ImageStream | None, *, version: int, co
 
 def _first_seen(stream_uid: str, digests: Iterable[str]) -> dict[str, datetime]:
     """Return since when a stream has known each of these digests; new ones are missing."""
-    events = TagEvent.objects.filter(digest__in=list(digests), stream_uid=stream_uid)
-    return dict(events.values_list("digest").annotate(Min("first_seen")))
+    known: dict[str, datetime] = {}
+    wanted = sorted(digests)
+    for start in range(0, len(wanted), MOST_AT_ONCE):
+        events = TagEvent.objects.filter(digest__in=wanted[start : start + MOST_AT_ONCE], stream_uid=stream_uid)
+        known.update(events.values_list("digest").annotate(Min("first_seen")))
+    return known
 
 
-def _generation(stream: ImageStream | None, tag: str) -> int:
-    newest = tags.latest(stream, tag) if stream is not None else None
-    return newest.generation if newest is not None else 0
+def _later(**within: object) -> QuerySet[TagEvent]:
+    """Return, for a query of moves, the later ones of the same tag."""
+    same = TagEvent.objects.filter(namespace=OuterRef("namespace"), stream=OuterRef("stream"), tag=OuterRef("tag"))
+    newer = Q(version__gt=OuterRef("version")) | Q(position__gt=OuterRef("position"))
+    return same.filter(newer, version__gte=OuterRef("version"), **within)
 
 
 def history(namespace: str, stream: str, tag: str, *, limit: int = 100) -> list[TagEvent]:
     """Return the moves of a tag, newest first; those of an earlier stream of the same name are among them."""
     events = TagEvent.objects.filter(namespace=namespace, stream=stream, tag=tag)
-    return list(events.order_by("-version")[:limit])
+    return list(events.order_by("-version", "-position")[:limit])
 
 
 def at(namespace: str, stream: str, tag: str, moment: datetime) -> TagEvent | None:
     """Return the move that a tag stood at in a moment, or None when it pointed nowhere then."""
     events = TagEvent.objects.filter(namespace=namespace, stream=stream, tag=tag, moved_at__lte=moment)
-    event = events.order_by("-version").first()
+    event = events.order_by("-version", "-position").first()
     return event if event is not None and (event.digest or event.reference) else None
 
 
 def last_with(namespace: str, stream: str, tag: str, digest: str) -> TagEvent | None:
     """Return the newest move by which a tag came to a digest, or None when it never did."""
     events = TagEvent.objects.filter(namespace=namespace, stream=stream, tag=tag, digest=digest)
-    return events.order_by("-version").first()
+    return events.order_by("-version", "-position").first()
 
 
 def uses(digest: str) -> list[Use]:
     """Return the tags that point to a digest now, by namespace, stream and tag."""
-    later = TagEvent.objects.filter(
-        namespace=OuterRef("namespace"), stream=OuterRef("stream"), tag=OuterRef("tag"), version__gt=OuterRef("version")
-    )
-    events = TagEvent.objects.filter(~Exists(later), digest=digest).order_by("namespace", "stream", "tag")
+    events = TagEvent.objects.filter(~Exists(_later()), digest=digest).order_by("namespace", "stream", "tag")
     return [Use(*place) for place in events.values_list("namespace", "stream", "tag")]
 
 
@@ -115,13 +122,14 @@ class Look:
         return events if self.since is None else events.filter(moved_at__gte=self.since)
 
 
-def moves(look: Look, *, after: tuple[int, str] | None = None, limit: int = 0) -> list[TagEvent]:
-    """Return moves, newest first, from behind the (version, tag) `after`; a limit of 0 is none."""
+def moves(look: Look, *, after: tuple[int, str, int] | None = None, limit: int = 0) -> list[TagEvent]:
+    """Return moves, newest first, from behind the (version, tag, position) `after`; a limit of 0 is none."""
     events = look.events()
     if after is not None:
-        version, tag = after
-        events = events.filter(Q(version__lt=version) | Q(version=version, tag__gt=tag))
-    events = events.order_by("-version", "tag")
+        version, tag, position = after
+        behind = Q(tag__gt=tag) | Q(tag=tag, position__lt=position)
+        events = events.filter(Q(version__lt=version) | (Q(version=version) & behind))
+    events = events.order_by("-version", "tag", "-position")
     return list(events[:limit] if limit else events)
 
 
@@ -131,22 +139,18 @@ def states(look: Look, moment: datetime, *, after: str = "", limit: int = 0) -> 
     Tags that pointed nowhere then are left out.
     """
     until = look.events().filter(moved_at__lte=moment)
-    later = TagEvent.objects.filter(
-        namespace=OuterRef("namespace"), stream=OuterRef("stream"), tag=OuterRef("tag"),
-        version__gt=OuterRef("version"), version__lte=look.version, moved_at__lte=moment,
-    )  # fmt: skip
+    later = _later(version__lte=look.version, moved_at__lte=moment)
     stood = until.filter(~Exists(later)).exclude(digest="", reference="").order_by("tag")
     if after:
         stood = stood.filter(tag__gt=after)
     return list(stood[:limit] if limit else stood)
 
 
-def stays(digest: str) -> list[Stay]:
-    """Return when tags came to a digest and when they next moved, by tag and in order."""
-    following = TagEvent.objects.filter(
-        namespace=OuterRef("namespace"), stream=OuterRef("stream"), tag=OuterRef("tag"), version__gt=OuterRef("version")
-    ).order_by("version")[:1]
-    events = TagEvent.objects.filter(digest=digest).order_by("namespace", "stream", "tag", "version")
+def stays(digest: str, *, version: int) -> list[Stay]:
+    """Return when tags came to a digest and when they next moved, by tag and in order, as of a version."""
+    following = _later(version__lte=version).order_by("version", "position")[:1]
+    events = TagEvent.objects.filter(digest=digest, version__lte=version)
+    events = events.order_by("namespace", "stream", "tag", "version", "position")
     rows = events.annotate(
         until=Subquery(following.values("moved_at")), next=Subquery(following.values("digest"))
     ).values_list("namespace", "stream", "tag", "reference", "moved_at", "until", "next")

@@ -16,7 +16,8 @@ class TagEvent(models.Model):
 
     `digest` and `reference` are both empty when the tag was removed, the previous ones when it was new; a tag that is
     only a reference has no digest. `first_seen` is when the stream first had this digest; `version` is the
-    resourceVersion that the move gave to the stream, and `generation` the one that the move fulfils.
+    resourceVersion that the move gave to the stream, and `generation` the one that the move fulfils. Of the moves of a
+    tag in one version, `position` counts from the oldest.
     """
 
     namespace = models.CharField(max_length=NAMESPACE)
@@ -33,11 +34,12 @@ class TagEvent(models.Model):
     reason = models.CharField(max_length=200, default="")
     version = models.BigIntegerField()
     generation = models.BigIntegerField(default=0)
+    position = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "imagestreams_tag_event"
         constraints = [
-            models.UniqueConstraint(fields=["version", "tag"], name="tag_event_move"),
+            models.UniqueConstraint(fields=["version", "tag", "position"], name="tag_event_moves"),
         ]
         indexes = [
             models.Index(fields=["namespace", "stream", "tag", "version"], name="tag_event_history"),

@@ -28,12 +28,14 @@ from imagestreams.generations import (
     prepare_update,
 )
 from imagestreams.history import (
+    Move,
     clear_conditions,
     conditions_of,
     drop_wish,
+    heads,
     history_of,
-    keep_one_event,
     latest,
+    moves,
     push,
     remove,
     set_condition,
@@ -111,40 +113,6 @@ class _Target:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A tag points elsewhere than before; a removed tag has neither digest nor reference, a new one no previous."""
-
-    tag: str
-    digest: str
-    reference: str
-    previous_digest: str
-    previous_reference: str
-
-    @property
-    def removed(self) -> bool:
-        """Return whether the tag points nowhere any more."""
-        return not (self.digest or self.reference)
-
-
-def moves(old: ImageStream | None, new: ImageStream | None) -> list[Move]:
-    """Return which tags point elsewhere in `new` than in `old`, by name; either stream may not exist."""
-    before, after = _heads(old), _heads(new)
-    nowhere = ("", "")
-    return [
-        Move(tag, *after.get(tag, nowhere), *before.get(tag, nowhere))
-        for tag in sorted(before.keys() | after.keys())
-        if before.get(tag, nowhere) != after.get(tag, nowhere)
-    ]
-
-
-def _heads(stream: ImageStream | None) -> dict[str, tuple[str, str]]:
-    """Return digest and pull spec of the newest event of each tag."""
-    histories = stream.status.tags or [] if stream is not None else []
-    heads = ((history.tag, history.items[0]) for history in histories if history.items)
-    return {tag: (event.image, event.docker_image_reference) for tag, event in heads}
-
-
 def sources(new: ImageStream, old: ImageStream | None) -> set[tuple[str, str]]:
     """Return the other streams (namespace, name) that the new and changed wishes of a stream point to."""
     own = (new.metadata.namespace, new.metadata.name)
@@ -182,7 +150,6 @@ def apply_references(
             push(new, tag.name, outcome)
     _let_go(new, old, now=now)
     _refresh_followers(new, old, now=now)
-    keep_one_event(new, old)
     return problems
 
 
@@ -321,7 +288,7 @@ def _let_go(new: ImageStream, old: ImageStream | None, *, now: datetime) -> None
 
 def _refresh_followers(new: ImageStream, old: ImageStream | None, *, now: datetime) -> None:
     """Let the followers of each tag that moved follow, and theirs; no tag moves twice, so circles end."""
-    moved = [move.tag for move in moves(old, new) if not move.removed]
+    moved = _elsewhere(new, old)
     moved += [tag for tag in _regenerated(new, old) if tag not in moved]
     settled: set[str] = set()
     while moved:
@@ -334,6 +301,12 @@ def _refresh_followers(new: ImageStream, old: ImageStream | None, *, now: dateti
                 settled.add(name)
                 _follow(new, name, event, now=now)
                 moved.append(name)
+
+
+def _elsewhere(new: ImageStream, old: ImageStream | None) -> list[str]:
+    """Return the tags that point elsewhere than before, whatever they pointed to in between."""
+    before = heads(old)
+    return [tag for tag, target in sorted(heads(new).items()) if target != before.get(tag)]
 
 
 def _regenerated(new: ImageStream, old: ImageStream | None) -> list[str]:

@@ -42,7 +42,7 @@ class UsersStorage:
         """Return who uses an image: tags, triggers, manifest lists; raises 404 for one that nobody ever knew."""
         begin, end = _window(context)
         version = changes.newest()
-        found = [*_uses(name)]
+        found = [*_uses(name, version=version)]
         if not found and not ledger.knows_image(name) and store.find(IMAGES, "", name) is None:
             raise errors.not_found(IMAGES.group_resource, name)
         within = [use for use in found if spans.overlaps(use.since, use.until, begin=begin, end=end)]
@@ -60,9 +60,9 @@ def _window(context: Context) -> tuple[datetime | None, datetime | None]:
     return begin, end
 
 
-def _uses(digest: str) -> Iterator[_Use]:
+def _uses(digest: str, *, version: int) -> Iterator[_Use]:
     current: dict[tuple[str, str, str], Stay] = {}
-    for stay in spans.joined(ledger.stays(digest), digest):
+    for stay in spans.joined(ledger.stays(digest, version=version), digest):
         if stay.until is None:
             current[stay.place] = stay
         yield _Use(_tag(stay.place), stay.since, stay.until, reference=stay.reference)

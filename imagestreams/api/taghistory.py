@@ -22,19 +22,20 @@ OPTIONS = GroupKind(GROUP, "TagEventOptions")
 MOST = 2**31
 """More than there can be in a page; what a database takes as a number ends somewhere."""
 
-VERSION_NUMBER = "[0-9]{1,18}"
+PLACE = "([0-9]{1,18})(?:-([0-9]{1,9}))?"
+"""Version and, where it is not 0, position of the last move of a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a request for history asks for; `after` is the version and the tag of the last move already given."""
+    """What a request for history asks for; `after` is version, tag and position of the last move given already."""
 
     tag: str
     at: datetime | None
     since: datetime | None
     limit: int
     version: int
-    after: tuple[int, str] | None
+    after: tuple[int, str, int] | None
 
 
 class HistoryStorage:
@@ -71,10 +72,11 @@ def _asked(context: Context) -> _Asked:
     if not text:
         return _Asked(tag, at, since, limit, changes.newest(), None)
     known = read_token(text)
-    version, last = known.start
-    if not re.fullmatch(VERSION_NUMBER, version):
+    place, last = known.start
+    numbers = re.fullmatch(PLACE, place)
+    if numbers is None:
         raise not_valid(text)
-    return _Asked(tag, at, since, limit, known.rv, (int(version), last))
+    return _Asked(tag, at, since, limit, known.rv, (int(numbers[1]), last, int(numbers[2] or 0)))
 
 
 def _was_there(namespace: str, name: str) -> bool:
@@ -86,14 +88,18 @@ def _page(found: list[models.TagEvent], asked: _Asked) -> Page:
     continue_ = ""
     if asked.limit and len(found) > asked.limit:
         found = found[: asked.limit]
-        continue_ = token(asked.version, (str(found[-1].version), found[-1].tag))
+        continue_ = token(asked.version, (_place(found[-1]), found[-1].tag))
     return Page([store.encode(shown(event)) for event in found], asked.version, continue_)
+
+
+def _place(event: models.TagEvent) -> str:
+    return f"{event.version}-{event.position}" if event.position else str(event.version)
 
 
 def shown(event: models.TagEvent) -> TagEvent:
     """Return a move as the API tells it."""
     meta = ObjectMeta(
-        name=f"{event.tag}.{event.version}",
+        name=f"{event.tag}.{_place(event)}",
         namespace=event.namespace,
         resource_version=str(event.version),
         creation_timestamp=timestamp(event.moved_at),

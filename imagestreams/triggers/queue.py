@@ -6,6 +6,7 @@ finished can be claimed, under a lease; a lease that runs out puts the row back.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -26,15 +27,25 @@ LONGEST_OUTCOME = 300
 
 
 def moves(versions: Iterable[int]) -> list[TagMove]:
-    """Return the moves that the ledger has of these versions, in order."""
-    events = TagEvent.objects.filter(version__in=list(versions)).order_by("version", "tag")
-    return [
-        TagMove(
-            event.namespace, event.stream, event.tag, event.digest, event.reference, event.previous_digest,
-            event.previous_reference, event.reason, event.actor, event.moved_at, event.version,
-        )
-        for event in events
-    ]  # fmt: skip
+    """Return the moves that the ledger has of these versions, in order.
+
+    What one write let a tag point to in between nobody could see: such moves are one, or none where the tag came back.
+    """
+    events = TagEvent.objects.filter(version__in=list(versions)).order_by("version", "tag", "position")
+    found: list[TagMove] = []
+    for _, each in itertools.groupby(events, key=lambda event: (event.version, event.tag)):
+        of_tag = list(each)
+        first, last = of_tag[0], of_tag[-1]
+        if (last.digest, last.reference) != (first.previous_digest, first.previous_reference):
+            found.append(_told(last, first))
+    return found
+
+
+def _told(event: TagEvent, first: TagEvent) -> TagMove:
+    return TagMove(
+        event.namespace, event.stream, event.tag, event.digest, event.reference, first.previous_digest,
+        first.previous_reference, event.reason, event.actor, event.moved_at, event.version,
+    )  # fmt: skip
 
 
 def note(moved: Iterable[TagMove], *, now: datetime) -> list[str]:

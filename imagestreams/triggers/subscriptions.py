@@ -16,7 +16,8 @@ SELECT s.namespace, s.name, e.namespace, e.stream, e.tag FROM imagestreams_tag_e
 JOIN imagestreams_subscription s ON s.from_namespace = e.namespace AND s.stream = e.stream AND s.tag = e.tag
 WHERE e.digest = %s AND NOT EXISTS (
     SELECT 1 FROM imagestreams_tag_event l
-    WHERE l.namespace = e.namespace AND l.stream = e.stream AND l.tag = e.tag AND l.version > e.version
+    WHERE l.namespace = e.namespace AND l.stream = e.stream AND l.tag = e.tag AND l.version >= e.version
+        AND (l.version > e.version OR l.position > e.position)
 )
 ORDER BY s.namespace, s.name
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -194,7 +195,7 @@ class Bench:
 
     def _check_ledger(self, documents: Iterable[Json]) -> None:
         """Every event that ever was on top is there; what was written is never written again."""
-        rows = list(TagEvent.objects.order_by("version", "tag").values_list())
+        rows = list(TagEvent.objects.order_by("version", "tag", "position").values_list())
         assert rows[: len(self._ledger)] == self._ledger, "the ledger was rewritten"
         self._ledger = rows
         fields = (
@@ -207,7 +208,7 @@ class Bench:
             "previous_reference",
             "reason",
         )
-        moves = list(TagEvent.objects.order_by("version", "tag").values_list(*fields))
+        moves = list(TagEvent.objects.order_by("version", "tag", "position").values_list(*fields))
         assert moves == self.world.ledger
         for document in documents:
             meta = document["metadata"]
@@ -243,9 +244,12 @@ def _names(part: Json, key: str) -> list[str]:
 
 
 def _follows(newest_first: list[tuple[str, str]], moves: Iterable[tuple[str, ...]]) -> bool:
-    """Return whether the items of a history, from the oldest, are among the moves of its tag in that order."""
+    """Return whether the items of a history, from the oldest, are among the moves of its tag in that order.
+
+    Two items after another that say the same are one move.
+    """
     remaining = iter(moves)
-    return all(any(move == points for move in remaining) for points in reversed(newest_first))
+    return all(any(move == points for move in remaining) for points, _ in itertools.groupby(reversed(newest_first)))
 
 
 def _import(outcomes: Sequence[Outcome]) -> tuple[ImageStreamImport, ImageStreamImportStatus]:

@@ -7,6 +7,7 @@ A `World` holds streams as plain values. Each of its operations is one write, an
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,7 @@ from tests.imagestreams.tagvalues import (
     History,
     Move,
     Place,
+    Points,
     Refused,
     Stream,
     Wish,
@@ -242,8 +244,6 @@ class World:
         if old is not None:
             self._let_go(place, new, old)
         self._follow_on(place, new, before)
-        for tag, history in new.tags.items():
-            self._one_event(history, before.tags.get(tag, History()))
 
     def _in_order(self, place: Place, new: Stream, asked: set[str]) -> Iterator[str]:
         """What a tag points to comes first; apart from that, and in circles, names do."""
@@ -271,7 +271,7 @@ class World:
 
     def _fulfilled(self, place: Place, new: Stream, name: str) -> Event | None:
         wish = new.wishes[name]
-        if wish.kind == "DockerImage":
+        if wish.kind == "DockerImage" and wish.namespace in ("", place[0]):
             return Event("", wish.source, 0, self.now) if wish.reference else None
         found = self._target(place, wish)
         if found is None:
@@ -346,13 +346,6 @@ class World:
                     self._follow(new, name, event)
                     moved.append(name)
 
-    def _one_event(self, new: History, old: History) -> None:
-        """However often one write moved a tag, it has moved once."""
-        if len(new.items) > len(old.items) + 1:
-            single = Stream(tags={"": copy.deepcopy(old)})
-            push(single, "", new.items[0])
-            new.items = single.tags[""].items
-
     # --- what is kept
 
     def _violates(self, new: Stream, old: Stream) -> bool:
@@ -375,10 +368,28 @@ class World:
 
     def _enter(self, place: Place, new: Stream, old: Stream, reason: str) -> None:
         for tag in sorted({*old.tags, *new.tags}):
-            was, is_ = old.head(tag), new.head(tag)
-            before, after = was.points if was else ("", ""), is_.points if is_ else ("", "")
-            if before != after:
-                self.ledger.append((*place, tag, *after, *before, reason))
+            was = [item.points for item in old.tags.get(tag, History()).items]
+            is_ = [item.points for item in new.tags.get(tag, History()).items]
+            before = was[0] if was else ("", "")
+            for after in _passed(was, is_):
+                if before != after:
+                    self.ledger.append((*place, tag, *after, *before, reason))
+                before = after
+
+
+def _passed(was: list[Points], is_: list[Points]) -> list[Points]:
+    """What a tag pointed to one after the other while its history became another one: both are newest first.
+
+    Everything from the oldest item on that was not there before, of which the history is no mere remainder.
+    """
+    known = next(many for many in range(len(is_), -1, -1) if _remains(is_[len(is_) - many :], was))
+    added = is_[: len(is_) - known]
+    return added[::-1] or is_[:1] or [("", "")]
+
+
+def _remains(part: list[Points], whole: list[Points]) -> bool:
+    """Whether a history came from another one by leaving items out."""
+    return any(list(each) == part for each in itertools.combinations(whole, len(part)))
 
 
 def _asks(wish: Wish) -> tuple[str, str, str, bool, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 Place = tuple[str, str]
+Points = tuple[str, str]
 Condition = tuple[str, str, str, str, int]
 
 HOLD = "holds.registry-meta.io/"

@@ -210,3 +210,38 @@ def test_pushing_twice_is_pushing_once(before: list[tuple[str, TagEvent]], name:
     newest = history.latest(app, name)
     assert newest is not None
     assert (newest.image, newest.docker_image_reference) == (pushed.image, pushed.docker_image_reference)
+
+
+# --- what a write let a tag point to
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("", "a", "a"),
+        ("", "cba", "abc"),
+        ("a", "cba", "bc"),
+        ("ba", "cba", "c"),
+        ("ba", "bcba", "cb"),
+        ("ba", "ba", ""),
+        ("cba", "ca", ""),
+        ("cba", "c", ""),
+        ("cba", "ba", "b"),
+        ("a", "ab", "ba"),
+        ("ca", "cba", "bc"),
+        ("a", "aa", ""),
+        ("", "aa", "a"),
+        ("ba", "", "-"),
+        ("", "", ""),
+    ],
+)
+def test_every_event_of_a_history_is_a_move(before: str, after: str, expected: str) -> None:
+    old = stream("app", v1=[event(image) for image in before])
+    new = stream("app", v1=[event(image) for image in after])
+
+    found = tags.moves(old, new)
+
+    assert "".join(move.digest[7:8] or "-" for move in found) == expected
+    assert [move.position for move in found] == list(range(len(found)))
+    heads = [before[:1], *(move.digest[7:8] for move in found)]
+    assert [move.previous_digest[7:8] for move in found] == heads[: len(found)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from random import Random
 from typing import Any
 
 import pytest
@@ -250,6 +251,34 @@ class TagMachine(RuleBasedStateMachine):
         items = [{**item, "generation": generation}, *((histories.get(tag) or {}).get("items") or [])]
         body = {"status": {"tags": [{"tag": tag, "items": items}]}}
         self.do("PATCH", place, "imagestreams", place[1], body, patch=STRATEGIC, subresource="status")
+
+    @rule(
+        place=PLACES,
+        tag=TAGS,
+        added=st.lists(st.tuples(IMAGES, PULL_SPECS, st.integers(0, 3)), min_size=2, max_size=3),
+        order=st.randoms(use_true_random=False),
+        drop=st.integers(0, 2),
+        method=st.sampled_from(["PUT", "PATCH"]),
+    )
+    def rewrite_history(
+        self, place: Place, tag: str, added: list[tuple[str, str, int]], order: Random, drop: int, method: str
+    ) -> None:
+        """Write several events into a history at once, on top, at the bottom or in between, and leave some out."""
+        if not self.there(place):
+            return
+        body = self.bench.read(place)
+        histories = {each["tag"]: each for each in body["status"].get("tags") or []}
+        items = (histories.get(tag) or {}).get("items") or []
+        for image, reference, generation in added:
+            item = {"created": "2026-01-02T03:04:05Z", "dockerImageReference": reference, "image": image}
+            items.insert(order.choice([0, 0, len(items) // 2, len(items)]), {**item, "generation": generation})
+        for _ in range(min(drop, len(items) - 1)):
+            items.pop(order.randrange(len(items)))
+        histories.setdefault(tag, {"tag": tag})["items"] = items
+        body["status"]["tags"] = list(histories.values())
+        if method == "PATCH":
+            body = {"status": {"tags": [{"tag": tag, "items": items}]}}
+        self.do(method, place, "imagestreams", place[1], body, patch=STRATEGIC, subresource="status")
 
     @rule(place=PLACES, tag=TAGS, image=IMAGES, hold=st.booleans(), lift=st.booleans())
     def roll_back(self, place: Place, tag: str, image: str, hold: bool, lift: bool) -> None:

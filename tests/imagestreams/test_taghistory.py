@@ -110,6 +110,56 @@ def test_pages_add_up_to_the_list_and_show_one_moment(admin: Api, query: str) ->
     assert page["metadata"]["resourceVersion"] == whole["metadata"]["resourceVersion"]
 
 
+def several_at_once(api: Api) -> None:
+    """Put c and then d on top of what `latest` is, a, by one write."""
+    body = api.get(f"{STREAMS}/app")[1]
+    [history] = body["status"]["tags"]
+    history["items"][:0] = [
+        {"created": "2026-01-02T03:04:00Z", "dockerImageReference": f"quay.io/x/{image}:1", "image": digest(image)}
+        for image in "dc"
+    ]
+    status, answer = api.put(f"{STREAMS}/app/status", body)
+    assert status == 200, answer
+
+
+def test_several_events_of_one_write_are_as_many_moves(admin: Api) -> None:
+    several_at_once(admin)
+
+    items = told(admin)["items"]
+
+    assert short({"items": items})[:3] == [("latest", "d"), ("latest", "c"), ("latest", "a")]
+    version = items[0]["metadata"]["resourceVersion"]
+    assert [item["metadata"]["name"] for item in items[:2]] == [f"latest.{version}-1", f"latest.{version}"]
+    assert [item["previousImage"][7:8] for item in items[:2]] == ["c", "a"]
+    now = instant(datetime.now(UTC))
+    assert short(told(admin, f"?at={now}")) == [("latest", "d")]
+    assert [use.tag for use in ledger.uses(digest("c"))] == []
+    assert [use.tag for use in ledger.uses(digest("d"))] == ["latest"]
+
+
+def test_pages_end_between_the_moves_of_one_write(admin: Api) -> None:
+    several_at_once(admin)
+    whole, page = told(admin), told(admin, "?limit=1")
+    found = page["items"]
+
+    while "continue" in page["metadata"]:
+        page = told(admin, f"?limit=1&continue={page['metadata']['continue']}")
+        found += page["items"]
+
+    assert found == whole["items"]
+
+
+def test_a_tag_goes_back_to_what_one_write_passed_over(admin: Api) -> None:
+    several_at_once(admin)
+    spec = {"tag": "latest", "to": {"image": digest("c")}}
+
+    status, body = admin.post(f"{SHOP}/app/rollback", {"spec": spec})
+
+    assert status == 201, body
+    assert body["status"]["from"]["image"] == digest("d")
+    assert body["status"]["to"] == {"image": digest("c"), "reference": "quay.io/x/c:1"}
+
+
 def test_the_history_outlives_its_stream(admin: Api) -> None:
     admin.delete(f"{STREAMS}/app")
 

@@ -238,7 +238,7 @@ def test_tags_that_come_to_follow_a_tag_in_the_write_that_moves_it_move_once(nam
     assert {name: images(app, name) for name in names} == {name: ["", digest(name)] for name in names}
 
 
-def test_a_tag_that_is_moved_twice_by_one_write_has_one_event_more() -> None:
+def test_a_tag_that_is_moved_twice_by_one_write_has_both_events() -> None:
     old = stream("app", v1=[event("b"), event("a")])
     app = copy.deepcopy(old)
     tags.push(app, "v1", event("c"))
@@ -247,18 +247,20 @@ def test_a_tag_that_is_moved_twice_by_one_write_has_one_event_more() -> None:
     tags.push(app, "v2", event("b"))
 
     assert _write(app, old) == []
-    assert images(app, "v1") == [digest("d"), digest("b"), digest("a")]
-    assert images(app, "v2") == [digest("b")]
+    assert images(app, "v1") == [digest("d"), digest("c"), digest("b"), digest("a")]
+    assert images(app, "v2") == [digest("b"), digest("a")]
 
 
-def test_a_tag_that_is_moved_and_moved_back_by_one_write_stays() -> None:
-    old = stream("app", v1=[event("b"), event("a")])
+def test_an_import_to_a_tag_that_is_only_a_reference_leaves_both_events() -> None:
+    old = stream("app", wish("v1", "quay.io/x/a:1", reference=True, generation=1))
+    tags.push(old, "v1", event("", reference="quay.io/x/a:1"))
     app = copy.deepcopy(old)
-    tags.push(app, "v1", event("c"))
+    app.spec.tags = [wish("v1", "quay.io/x/a:1", reference=True, generation=1, mode="PreserveOriginal")]
     tags.push(app, "v1", event("b"))
 
     assert _write(app, old) == []
-    assert images(app, "v1") == [digest("b"), digest("a")]
+    assert images(app, "v1") == ["", digest("b"), ""]
+    assert [(move.digest, move.position) for move in tags.moves(old, app)] == [(digest("b"), 0), ("", 1)]
 
 
 def test_tags_in_a_circle_come_to_rest() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -40,11 +41,12 @@ def context(resource: Resource, namespace: str = "", *, actor: Actor = SYSTEM, r
     return Context(actor, resource, now(), namespace=namespace, reason=reason)
 
 
-def move(image: str, *, tag: str = "latest") -> int:
-    """Let a tag point to an image and return the version of that."""
+def move(image: str, *, tag: str = "latest", before: Sequence[str] = ()) -> int:
+    """Let a tag point to an image, in the same write to others before, and return the version of that."""
 
     def edit(stream: ImageStream) -> ImageStream:
-        tags.push(stream, tag, event(image))
+        for each in (*before, image):
+            tags.push(stream, tag, event(each))
         return stream
 
     within = context(IMAGE_STREAMS, "shop", actor=Actor("jane", ("system:masters",)), reason="pushed")

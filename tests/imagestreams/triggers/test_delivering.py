@@ -102,6 +102,20 @@ def test_other_tags_and_removals_are_not_told(listening: Consumer) -> None:
     assert listening.bodies == []
 
 
+def test_what_one_write_passed_over_is_not_told(listening: Consumer) -> None:
+    uid = create(builders.trigger(listening.url))
+    move("a")
+    move("b", before=["c"])
+    move("b", before=["c", "b", "d"])
+
+    tasks.drain()
+    for _ in range(3):
+        tasks.deliver(uid)
+
+    assert told(listening) == ["a", "b"]
+    assert json.loads(listening.bodies[1])["data"]["previousImage"][7:8] == "a"
+
+
 def test_reading_the_log_again_makes_nothing_anew(listening: Consumer) -> None:
     uid = create(builders.trigger(listening.url))
     start = Cursor.objects.get(name=tasks.CONSUMER).version
