@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,13 +16,21 @@ from imagestreams.ledgertypes import GROUP, VERSION, ImageUser, instant
 from imagestreams.spans import Stay
 from imagestreams.triggers import subscriptions
 from registry_meta.kube import changes, errors, store, table
+from registry_meta.kube.continuation import not_valid, read_token, token
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.meta import GroupKind, ObjectMeta, ObjectReference
 from registry_meta.kube.pagination import Page
+from registry_meta.kube.parameters import number
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import Column, Option, Resource, Subresource
 
 OPTIONS = GroupKind(GROUP, "ImageUserOptions")
+ORDER = (IMAGE_STREAM_TAGS.kind, IMAGE_TRIGGERS.kind, IMAGES.kind)
+PLACE = "([0-9])[.]([0-9]{1,18})"
+"""Which kind the last user of a page is of, and how many of its uses came before."""
+
+Key = tuple[int, str, str, int]
+"""Where a use stands among all: its user by kind, namespace and name, and how many uses of the same one are older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,42 @@ class UsersStorage:
     def get(self, name: str, *, context: Context) -> Page:
         """Return who uses an image: tags, triggers, manifest lists; raises 404 for one that nobody ever knew."""
         begin, end = _window(context)
-        version = changes.newest()
-        found = [*_uses(name, version=version)]
+        limit = max(number(context.query, "limit"), 0)
+        version, after = _start(context.query.get("continue", ""))
+        found = _in_order(_uses(name, version=version))
         if not found and not ledger.knows_image(name) and store.find(IMAGES, "", name) is None:
             raise errors.not_found(IMAGES.group_resource, name)
-        within = [use for use in found if spans.overlaps(use.since, use.until, begin=begin, end=end)]
-        return Page([store.encode(_shown(use)) for use in within], version)
+        rest = [(key, use) for key, use in found if after is None or key > after]
+        within = [each for each in rest if spans.overlaps(each[1].since, each[1].until, begin=begin, end=end)]
+        page = within[:limit] if limit else within
+        continue_ = _token(version, page[-1][0]) if len(page) < len(within) else ""
+        return Page([store.encode(_shown(use)) for _, use in page], version, continue_)
+
+
+def _start(text: str) -> tuple[int, Key | None]:
+    """Return the version that a page shows and behind which use it begins."""
+    if not text:
+        return changes.newest(), None
+    known = read_token(text)
+    numbers, (namespace, _, name) = re.fullmatch(PLACE, known.start[0]), known.start[1].partition("/")
+    if numbers is None:
+        raise not_valid(text)
+    return known.rv, (int(numbers[1]), namespace, name, int(numbers[2]))
+
+
+def _token(version: int, last: Key) -> str:
+    kind, namespace, name, nth = last
+    return token(version, (f"{kind}.{nth}", f"{namespace}/{name}"))
+
+
+def _in_order(uses: Iterable[_Use]) -> list[tuple[Key, _Use]]:
+    seen: Counter[tuple[int, str, str]] = Counter()
+    found: list[tuple[Key, _Use]] = []
+    for use in uses:
+        user = (ORDER.index(use.user.kind), use.user.namespace, use.user.name)
+        found.append(((*user, seen[user]), use))
+        seen[user] += 1
+    return sorted(found, key=lambda each: each[0])
 
 
 def _window(context: Context) -> tuple[datetime | None, datetime | None]:
@@ -127,6 +167,8 @@ USERS = Subresource(
     ),
     row=row,
     options=(
+        Option(name="continue", description="Where the page begins: the value that came with the page before."),
+        Option(name="limit", description="How many uses come at most in one page.", type="integer"),
         Option(name="since", description="A time (RFC 3339): only uses that went on then or began later."),
         Option(name="until", description="A time (RFC 3339): only uses that had begun by then."),
     ),

@@ -108,6 +108,33 @@ def test_tags_use_an_image_now_or_once(admin: Api) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("query", ["", "since=2026-01-02T03:02:00Z"])
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_pages_add_up_to_all_users_and_show_one_moment(admin: Api, query: str, limit: int) -> None:
+    listen(admin, "deploy", "app:latest")
+    manifest_list(admin, "e", "a")
+    whole, url = told(admin, "a", f"?{query}"), f"{HISTORY}/images/{digest('a')}/users?{query}&limit={limit}"
+    page = admin.get(url)[1]
+    found, version = page["items"], page["metadata"]["resourceVersion"]
+    move({"v0": "a", "v2": "a"})
+
+    while "continue" in page["metadata"]:
+        page = admin.get(f"{url}&continue={page['metadata']['continue']}")[1]
+        assert 0 < len(page["items"]) <= limit
+        found += page["items"]
+
+    assert found == whole
+    assert len(whole) == (6 if not query else 5)
+    assert page["metadata"]["resourceVersion"] == version
+
+
+def test_the_token_of_another_list_is_refused(admin: Api) -> None:
+    history = f"{HISTORY}/namespaces/shop/imagestreams/app/history"
+    for place in f"{STREAMS}?limit=1", f"{history}?limit=1":
+        token = admin.get(place)[1]["metadata"]["continue"]
+        assert admin.get(f"{HISTORY}/images/{digest('a')}/users?continue={token}")[0] == 400
+
+
 def test_a_stream_that_is_gone_used_it_until_then(admin: Api) -> None:
     admin.delete(f"{STREAMS}/app")
 
