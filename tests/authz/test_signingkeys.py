@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,6 +55,7 @@ def test_published_keys_hold_nothing_private() -> None:
 
     (key,) = signingkeys.published()["keys"]
 
+    assert re.fullmatch("[0-9a-f]{64}", key["kid"])
     assert set(key) == {"use", "kty", "kid", "alg", "n", "e"}
 
 
