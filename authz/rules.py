@@ -98,7 +98,7 @@ DENIED = Decision(False)
 class Permissions:
     """The rules of one role, arranged so that a question takes a few look-ups whatever the number of rules."""
 
-    __slots__ = ("_by_resource", "_paths", "rules")
+    __slots__ = ("_by_resource", "_paths", "_verbs", "rules")
 
     def __init__(self, rules: Iterable[PolicyRule]) -> None:
         self.rules = tuple(rules)
@@ -111,12 +111,15 @@ class Permissions:
             for group in rule.api_groups or ():
                 for resource in rule.resources or ():
                     self._by_resource.setdefault((group, resource), []).append((verbs, names))
+        self._verbs = _shared(frozenset(verb for rule in self.rules for verb in rule.verbs or ()))
 
     def allow(self, asked: Attributes, places: Iterable[tuple[str, str]]) -> bool:
         """Return whether a rule covers a question; `places` are those of the question."""
         if asked.path:
             return any(_has(verbs, asked.verb) and covers_path(paths, asked.path) for verbs, paths in self._paths)
         verb, by_resource = asked.verb, self._by_resource
+        if verb not in self._verbs and "*" not in self._verbs:
+            return False
         for place in places:
             for verbs, names in by_resource.get(place, ()):
                 if (verb in verbs or "*" in verbs) and (not names or asked.name in names):
