@@ -67,9 +67,13 @@ class Kind:
 
     def settled(self) -> Document:
         """Create an object and return it once the server has written what it writes by itself."""
-        document = self.create()
+        return self.observed(self.create())
+
+    def observed(self, created: Document) -> Document:
+        """Return an object that was created, once the server has written what it writes by itself."""
         if not self.example.observed:
-            return document
+            return created
+        document = dict(created)
         name, generation = document["metadata"]["name"], document["metadata"]["generation"]
 
         def is_observed() -> bool:

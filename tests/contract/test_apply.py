@@ -41,7 +41,7 @@ def owned_labels(document: Document, manager: str) -> Any:
 
 
 def test_labels_of_two_managers_stay_apart(kind: Kind) -> None:
-    created = kind.create()
+    created = kind.settled()
     apply(kind, labelled(kind, created, one="1"), "one")
     apply(kind, labelled(kind, created, two="2"), "two")
 
@@ -52,7 +52,7 @@ def test_labels_of_two_managers_stay_apart(kind: Kind) -> None:
 
 
 def test_a_conflict_changes_nothing_and_force_takes_over(kind: Kind) -> None:
-    created = kind.create()
+    created = kind.settled()
     apply(kind, labelled(kind, created, shared="1"), "one")
 
     refused = apply(kind, labelled(kind, created, shared="2"), "two")
@@ -69,7 +69,7 @@ def test_a_conflict_changes_nothing_and_force_takes_over(kind: Kind) -> None:
 
 
 def test_an_update_owns_what_it_changes(kind: Kind) -> None:
-    created = kind.create()
+    created = kind.settled()
     name = created["metadata"]["name"]
 
     changed = kind.patch(name, MERGE_PATCH, {"metadata": {"labels": {"changed": "yes"}}}, fieldManager="labeller")
@@ -80,7 +80,7 @@ def test_an_update_owns_what_it_changes(kind: Kind) -> None:
 
 
 def test_a_configuration_is_of_this_object_and_names_a_manager(kind: Kind) -> None:
-    created = kind.create()
+    created = kind.settled()
     config = labelled(kind, created, one="1")
     name = created["metadata"]["name"]
 
@@ -98,7 +98,7 @@ def test_a_configuration_is_of_this_object_and_names_a_manager(kind: Kind) -> No
 
 
 def test_an_empty_list_of_managers_forgets_them(kind: Kind) -> None:
-    created = kind.create()
+    created = kind.settled()
 
     answer = kind.patch(created["metadata"]["name"], MERGE_PATCH, {"metadata": {"managedFields": [{}]}})
 
@@ -107,7 +107,7 @@ def test_an_empty_list_of_managers_forgets_them(kind: Kind) -> None:
 
 
 def test_a_configuration_that_is_refused_is_no_news_for_the_log(kind: Kind) -> None:
-    created = kind.create()
+    created = kind.settled()
     before = len(kind.server.log)
 
     answer = apply(kind, {**labelled(kind, created), "unheard": "of"}, "one")
