@@ -71,6 +71,7 @@ class Memory:
             return self._apart(version)
         with self._lock:
             self._known = self._advanced(self._known)
+            self._looked = time.monotonic()
             return self._known
 
     def _apart(self, version: int) -> Grants:
