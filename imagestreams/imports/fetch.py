@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from imagestreams import conditions, formats, manifests
-from imagestreams.credentials import Keyring
 from imagestreams.formats import Descriptor, ManifestError
+from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec, prioritised
 from imagestreams.types import Image
-from imagestreams.upstream.client import RepositoryClient, UpstreamClient
+from imagestreams.upstream.client import RepositoryClient
 from imagestreams.upstream.errors import UpstreamError
-from imagestreams.upstream.values import Credential, Repository
 
 PRESERVE = "PreserveOriginal"
 CONFIG_LIMIT = 8 * 1024 * 1024
@@ -71,11 +70,10 @@ class Listed:
 
 
 class Fetcher:
-    """Fetches images with the credentials of one namespace; one object serves one import."""
+    """Fetches images from the sources of one namespace; one object serves one import."""
 
-    def __init__(self, client: UpstreamClient, keyring: Keyring, *, now: datetime) -> None:
-        self._client = client
-        self._keyring = keyring
+    def __init__(self, sources: Sources, *, now: datetime) -> None:
+        self._sources = sources
         self._now = now
 
     def fetch(self, wanted: Iterable[Wanted]) -> Mapping[Wanted, Fetched]:
@@ -91,21 +89,10 @@ class Fetcher:
     def list_tags(self, repository: PullSpec, *, insecure: bool) -> Listed:
         """Return the tags of a repository in order of importance; an empty tag stands for latest."""
         try:
-            found = {tag or "latest" for tag in self._repository(repository, insecure=insecure).tags()}
+            found = {tag or "latest" for tag in self._sources.repository(repository, insecure=insecure).tags()}
         except UpstreamError as error:
             return Listed(conditions.tag_list_failure(error, repository.exact()))
         return Listed(SUCCESS, prioritised(list(found)))
-
-    def _repository(self, spec: PullSpec, *, insecure: bool) -> RepositoryClient:
-        host, path = spec.host_and_path()
-        logins: list[Credential | None] = [
-            Credential(login.username, login.password, login.identity_token, login.registry_token)
-            for login in self._keyring.logins(spec)
-        ]
-        if logins:
-            # What is public stays so for those whose password is wrong.
-            logins.append(None)
-        return self._client.repository(Repository(host, path), credentials=logins, insecure=insecure)
 
     def _one(self, wanted: Wanted) -> Fetched:
         try:
@@ -120,7 +107,7 @@ class Fetcher:
             return Fetched(conditions.internal_failure(str(error)))
 
     def _fetched(self, wanted: Wanted) -> Fetched:
-        repository = self._repository(wanted.repository, insecure=wanted.insecure)
+        repository = self._sources.repository(wanted.repository, insecure=wanted.insecure)
         parsed = _read(repository, wanted.reference)
         if not isinstance(parsed, formats.ManifestList | formats.OCIIndex):
             return Fetched(SUCCESS, self._single(wanted, repository, parsed))

@@ -16,6 +16,7 @@ from imagestreams.api.secrets import pull_secrets
 from imagestreams.conditions import is_failure
 from imagestreams.imports import record
 from imagestreams.imports.fetch import PRESERVE, Fetched, Fetcher, Listed, Platform, Wanted
+from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec
 from imagestreams.types import (
     GROUP,
@@ -79,7 +80,7 @@ def execute(request: ImageStreamImport, *, context: Context) -> ImageStreamImpor
         _check_room(meta.name, context=context)
     # The secrets are read with the server's own rights: whoever may import may use them, not see them.
     keyring = credentials.keyring(pull_secrets(context.namespace), fallback=settings.ENVIRONMENT.pull_secret)
-    fetcher = Fetcher(upstream_client(), keyring, now=context.now)
+    fetcher = Fetcher(Sources(upstream_client(), keyring), now=context.now)
     outcome = _fetch(request, stream, fetcher)
     answer = copy.deepcopy(request)
     answer.metadata = ObjectMeta(

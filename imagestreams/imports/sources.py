@@ -1,0 +1,28 @@
+"""Where the images of a namespace are looked for: at their registry, with the credentials that fit."""
+
+from __future__ import annotations
+
+from imagestreams.credentials import Keyring
+from imagestreams.reference import PullSpec
+from imagestreams.upstream.client import RepositoryClient, UpstreamClient
+from imagestreams.upstream.values import Credential, Repository
+
+
+class Sources:
+    """Gives clients of repositories, each with the credentials of one namespace that fit it."""
+
+    def __init__(self, client: UpstreamClient, keyring: Keyring) -> None:
+        self._client = client
+        self._keyring = keyring
+
+    def repository(self, spec: PullSpec, *, insecure: bool) -> RepositoryClient:
+        """Return the client of the repository that a pull spec is in; nothing is asked yet."""
+        host, path = spec.host_and_path()
+        logins: list[Credential | None] = [
+            Credential(login.username, login.password, login.identity_token, login.registry_token)
+            for login in self._keyring.logins(spec)
+        ]
+        if logins:
+            # What is public stays so for those whose password is wrong.
+            logins.append(None)
+        return self._client.repository(Repository(host, path), credentials=logins, insecure=insecure)
