@@ -1,0 +1,88 @@
+"""What came of an import, as the ImageStreamImport tells it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imagestreams import conditions, metrics
+from imagestreams.conditions import is_failure
+from imagestreams.imports.fetch import Fetched, Listed
+from imagestreams.reference import PullSpec
+from imagestreams.types import (
+    ImageImportSpec,
+    ImageImportStatus,
+    ImageStreamImport,
+    ImageStreamImportStatus,
+    RepositoryImportStatus,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that was fetched for one import."""
+
+    images: list[Fetched]
+    listed: Listed | None = None
+    repository_tags: tuple[str, ...] = ()
+    repository: Mapping[str, Fetched] | None = None
+
+
+def status_of(request: ImageStreamImport, outcome: Outcome) -> ImageStreamImportStatus:
+    """Return the status that tells of an outcome, with manifests and configurations still in it."""
+    status = ImageStreamImportStatus()
+    if request.spec.images:
+        status.images = [
+            _image_status(fetched, _remote_tag(spec))
+            for spec, fetched in zip(request.spec.images, outcome.images, strict=True)
+        ]
+    if outcome.listed is not None:
+        status.repository = _repository_status(outcome)
+    return status
+
+
+def count(status: ImageStreamImportStatus) -> None:
+    """Count what came of each image."""
+    if status.repository is not None and is_failure(status.repository.status) and not status.repository.images:
+        metrics.count_image(status.repository.status)
+    for image in [*(status.images or []), *((status.repository.images if status.repository else None) or [])]:
+        metrics.count_image(image.status)
+
+
+def _remote_tag(spec: ImageImportSpec) -> str:
+    parsed = PullSpec.parse(spec.from_.name)
+    return "" if parsed.id else parsed.tag or "latest"
+
+
+def _image_status(fetched: Fetched, tag: str) -> ImageImportStatus:
+    return ImageImportStatus(
+        status=dict(fetched.status),
+        image=copy.deepcopy(fetched.image),
+        tag=tag,
+        manifests=copy.deepcopy(fetched.members) or None,
+    )
+
+
+def _repository_status(outcome: Outcome) -> RepositoryImportStatus:
+    if outcome.listed is None or outcome.repository is None:
+        raise AssertionError("only a repository import has this status")
+    status = RepositoryImportStatus(status=dict(outcome.listed.status))
+    if is_failure(outcome.listed.status):
+        return status
+    status.images = [_image_status(outcome.repository[tag], tag) for tag in outcome.repository_tags] or None
+    status.additional_tags = outcome.listed.tags[len(outcome.repository_tags) :] or None
+    failures = sum(is_failure(image.status) for image in status.images or [])
+    status.status = conditions.repository_status(failures)
+    return status
+
+
+def strip_manifests(request: ImageStreamImport, status: ImageStreamImportStatus) -> None:
+    """Take manifests and configurations out of the answer where they were not asked for."""
+    pairs = list(zip(status.images or [], [spec.include_manifest for spec in request.spec.images or []], strict=True))
+    if status.repository is not None and request.spec.repository is not None:
+        wished = request.spec.repository.include_manifest
+        pairs += [(image, wished) for image in status.repository.images or []]
+    for entry, wished in pairs:
+        if entry.image is not None and not wished:
+            entry.image.docker_image_manifest = entry.image.docker_image_config = ""

@@ -1,0 +1,105 @@
+"""The writes of an import: the images that came, and then the stream whose tags point to them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+from imagestreams import conditions, limits
+from imagestreams.api.images import IMAGES, STORAGE
+from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
+from imagestreams.imports import record
+from imagestreams.types import GROUP, Image, ImageStream, ImageStreamImport, ImageStreamImportStatus
+from registry_meta.kube import store
+from registry_meta.kube.errors import StatusError
+from registry_meta.kube.meta import GroupResource
+from registry_meta.kube.request import Context
+from registry_meta.kube.store import Preconditions
+
+WORD = GroupResource(GROUP, "imagestreamimports")
+STREAM_WORD = GroupResource(GROUP, "imagestream")
+ATTEMPTS = 3
+
+
+def store_images(request: ImageStreamImport, status: ImageStreamImportStatus, *, context: Context) -> None:
+    """Store the images that will be behind a tag, members before their index; those known stay as they are."""
+    entries = list(status.repository.images or []) if status.repository is not None else []
+    targets = zip(request.spec.images or [], status.images or [], strict=True)
+    entries += [entry for spec, entry in targets if spec.to is not None]
+    done: dict[str, Image] = {}
+    for entry in entries:
+        for image in [*(entry.manifests or []), *([entry.image] if entry.image is not None else [])]:
+            stored = done.get(image.metadata.name) or _store_image(image, context=context)
+            done[image.metadata.name] = stored
+            image.docker_image_manifest = image.docker_image_config = ""
+            image.metadata = copy.deepcopy(stored.metadata)
+
+
+def _store_image(image: Image, *, context: Context) -> Image:
+    found = store.find(IMAGES, "", image.metadata.name)
+    if found is None:
+        candidate = copy.deepcopy(image)
+        candidate.signatures = None
+        candidate.docker_image_manifest = candidate.docker_image_config = ""
+        within = Context(context.actor, IMAGES, context.now, field_manager=context.field_manager, reason="imported")
+        try:
+            found = store.create(IMAGES, candidate, context=within, strategy=STORAGE.strategy)
+        except StatusError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            found = store.find(IMAGES, "", image.metadata.name)
+    stored: Image = image if found is None else found.object()
+    return stored
+
+
+def write_stream(request: ImageStreamImport, status: ImageStreamImportStatus, *, context: Context) -> ImageStream:
+    """Record the outcome in the stream, which is made if it is missing, and return it.
+
+    A request that names a version is bound to it; another one goes on whatever the stream has become.
+    """
+    within = Context(
+        context.actor, IMAGE_STREAMS, context.now, namespace=context.namespace,
+        field_manager=context.field_manager, reason=context.reason or "imported", word=STREAM_WORD,
+    )  # fmt: skip
+    for attempt in range(ATTEMPTS):
+        try:
+            return _recorded(request, status, context=within)
+        except StatusError as error:
+            if limits.is_refusal(error.message):
+                _note_refusal(request, status, error, context=within)
+            # Somebody made or deleted the stream between the look and the write.
+            if error.reason not in ("AlreadyExists", "NotFound") or attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("the loop returns or raises")
+
+
+def _note_refusal(
+    request: ImageStreamImport, status: ImageStreamImportStatus, error: StatusError, *, context: Context
+) -> None:
+    """Say at the tags of a stream that is there why the import was refused as a whole."""
+
+    def edit(stream: ImageStream) -> ImageStream:
+        wished = copy.deepcopy(stream)
+        record.apply(wished, request, status, now=context.now)
+        record.refuse(stream, wished, conditions.of_error(error), now=context.now)
+        return stream
+
+    if store.find(IMAGE_STREAMS, context.namespace, request.metadata.name) is not None:
+        store.update(IMAGE_STREAMS, request.metadata.name, edit, context=context, strategy=INTERNAL)
+
+
+def _recorded(request: ImageStreamImport, status: ImageStreamImportStatus, *, context: Context) -> ImageStream:
+    name, version = request.metadata.name, request.metadata.resource_version
+
+    def edit(stream: ImageStream) -> ImageStream:
+        record.apply(stream, request, status, now=context.now)
+        return stream
+
+    if version or store.find(IMAGE_STREAMS, context.namespace, name) is not None:
+        bound = Preconditions(version=version)
+        stored = store.update(IMAGE_STREAMS, name, edit, context=context, strategy=INTERNAL, preconditions=bound)
+    else:
+        stream = edit(record.new_stream(name, context.namespace, now=context.now))
+        stored = store.create(IMAGE_STREAMS, stream, context=replace(context, word=WORD), strategy=INTERNAL)
+    written: ImageStream = stored.object()
+    return written
