@@ -80,15 +80,19 @@ def record_failure(
 ) -> bool:
     """Note at a tag, in place, why its import failed; return whether that is new. What it points to stays.
 
-    `status` is the `meta/v1.Status` of the failure. With a `request` (an entry of `spec.images`) a tag that is not
-    wished yet is wished from now on; a tag of a repository import is not.
+    `status` is the `meta/v1.Status` of the failure. One that was noted before keeps its time. With a `request` (an
+    entry of `spec.images`) a tag that is not wished yet is wished from now on; a tag of a repository import is not.
     """
     condition = import_failure(status, generation=next_generation(stream), now=now)
     history = open_history(stream, tag)
-    is_new = not any(is_same_failure(condition, other) for other in history.conditions or [])
+    known = [other for other in history.conditions or [] if is_same_failure(condition, other)]
+    is_new = not known
     if is_new:
         history.conditions = [condition]
     wish = tag_of(stream, tag)
+    if known and wish is not None and request is not None and wish.from_ == request.from_:
+        # Or a wish that was renewed would count as untried, and each change of its stream would try it again.
+        known[0].generation = max(known[0].generation, wish.generation or 0)
     if wish is None and request is not None:
         set_tag(stream, wish_of(tag, request))
     elif wish is not None and is_new:

@@ -8,12 +8,19 @@ from imagestreams import holds, tags, validation
 from imagestreams.api.imagestreams import find_stream
 from imagestreams.imports import run
 from imagestreams.types import GROUP, VERSION, ImageStreamImport, ImageStreamImportStatus
+from imagestreams.upstream.values import Deadline
 from registry_meta.kube import errors
 from registry_meta.kube import validation as machinery
+from registry_meta.kube.deadline import allotted
 from registry_meta.kube.errors import FieldError
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.strategy import ADMISSIONS, Creation
+
+ALLOTTED = 34.0
+"""How many seconds an import may take that says nothing of it."""
+LONGEST = 3600.0
+"""The most seconds that a request can ask for."""
 
 
 class ImageStreamImportStorage:
@@ -23,7 +30,12 @@ class ImageStreamImportStorage:
     """It waits for registries, and must not hold up those who wait for the database alone."""
 
     def create(self, obj: ImageStreamImport, *, context: Context) -> ImageStreamImport:
-        """Import and return what came of it; raises 422 for a request that makes no sense."""
+        """Import and return what came of it; raises 422 for a request that makes no sense.
+
+        The time that the query gives as `timeout`, a duration, starts here.
+        """
+        asked = context.query.get("timeout")
+        deadline = Deadline(allotted(asked, most=LONGEST) if asked else ALLOTTED)
         if not obj.metadata.name and obj.metadata.generate_name:
             raise errors.internal_error("metadata.name was not generated")
         obj.status = ImageStreamImportStatus()
@@ -38,7 +50,7 @@ class ImageStreamImportStorage:
         if held:
             raise errors.invalid(IMPORTS.group_kind, obj.metadata.name, held)
         context.reason = context.reason or "imported on request"
-        return run.execute(obj, context=context)
+        return run.execute(obj, context=context, deadline=deadline)
 
 
 def _held(obj: ImageStreamImport, *, context: Context) -> list[FieldError]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imagestreams import conditions, metrics
 from imagestreams.conditions import is_failure
-from imagestreams.imports.fetch import Fetched, Listed
+from imagestreams.imports.fetch import Fetched, Listed, Wanted
+from imagestreams.imports.wanted import Asked
 from imagestreams.reference import PullSpec
 from imagestreams.types import (
     ImageImportSpec,
@@ -21,12 +22,18 @@ from imagestreams.types import (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that was fetched for one import."""
+    """Everything that was fetched for one import; `repository` holds tags in the order in which they are told."""
 
     images: list[Fetched]
     listed: Listed | None = None
-    repository_tags: tuple[str, ...] = ()
-    repository: Mapping[str, Fetched] | None = None
+    repository: Mapping[str, Fetched] = field(default_factory=dict)
+
+
+def outcome(asked: Asked, fetched: Mapping[Wanted, Fetched], listed: Listed | None) -> Outcome:
+    """Return everything that was fetched for one import, by what it asked."""
+    tags = {tag: fetched[item] for tag, item in asked.tags.items()}
+    known = {tag: fetched[item] for tag, item in asked.beyond.items() if not is_failure(fetched[item].status)}
+    return Outcome([fetched[item] for item in asked.images], listed, {**tags, **known})
 
 
 def status_of(request: ImageStreamImport, outcome: Outcome) -> ImageStreamImportStatus:
@@ -38,7 +45,7 @@ def status_of(request: ImageStreamImport, outcome: Outcome) -> ImageStreamImport
             for spec, fetched in zip(request.spec.images, outcome.images, strict=True)
         ]
     if outcome.listed is not None:
-        status.repository = _repository_status(outcome)
+        status.repository = _repository_status(outcome, outcome.listed)
     return status
 
 
@@ -64,14 +71,12 @@ def _image_status(fetched: Fetched, tag: str) -> ImageImportStatus:
     )
 
 
-def _repository_status(outcome: Outcome) -> RepositoryImportStatus:
-    if outcome.listed is None or outcome.repository is None:
-        raise AssertionError("only a repository import has this status")
-    status = RepositoryImportStatus(status=dict(outcome.listed.status))
-    if is_failure(outcome.listed.status):
+def _repository_status(outcome: Outcome, listed: Listed) -> RepositoryImportStatus:
+    status = RepositoryImportStatus(status=dict(listed.status))
+    if is_failure(listed.status):
         return status
-    status.images = [_image_status(outcome.repository[tag], tag) for tag in outcome.repository_tags] or None
-    status.additional_tags = outcome.listed.tags[len(outcome.repository_tags) :] or None
+    status.images = [_image_status(fetched, tag) for tag, fetched in outcome.repository.items()] or None
+    status.additional_tags = [tag for tag in listed.tags if tag not in outcome.repository] or None
     failures = sum(is_failure(image.status) for image in status.images or [])
     status.status = conditions.repository_status(failures)
     return status
@@ -84,5 +89,6 @@ def strip_manifests(request: ImageStreamImport, status: ImageStreamImportStatus)
         wished = request.spec.repository.include_manifest
         pairs += [(image, wished) for image in status.repository.images or []]
     for entry, wished in pairs:
-        if entry.image is not None and not wished:
-            entry.image.docker_image_manifest = entry.image.docker_image_config = ""
+        for image in [*(entry.manifests or []), *([entry.image] if entry.image is not None else [])]:
+            if not wished:
+                image.docker_image_manifest = image.docker_image_config = ""

@@ -7,17 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from imagestreams import conditions, formats, manifests
+from imagestreams import conditions, formats, manifests, validation
 from imagestreams.formats import Descriptor, ManifestError
 from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec, prioritised
-from imagestreams.types import Image
+from imagestreams.types import GROUP, Image
 from imagestreams.upstream.client import RepositoryClient
 from imagestreams.upstream.errors import UpstreamError
+from registry_meta.kube import errors
+from registry_meta.kube.meta import GroupKind
 
 PRESERVE = "PreserveOriginal"
 CONFIG_LIMIT = 8 * 1024 * 1024
 PARALLEL = 16
+KIND = GroupKind(GROUP, "Image")
 
 Status = dict[str, object]
 SUCCESS: Status = conditions.success()
@@ -96,7 +99,7 @@ class Fetcher:
 
     def _one(self, wanted: Wanted) -> Fetched:
         try:
-            return self._fetched(wanted)
+            return _storable(self._fetched(wanted))
         except UpstreamError as error:
             return Fetched(conditions.image_failure(error, wanted.source()))
         except _MemberFailed as error:
@@ -147,6 +150,15 @@ class Fetcher:
             raise ManifestError("an index holds an index that holds an index")
         config = repository.blob(manifest.config.digest, limit=CONFIG_LIMIT)
         return manifests.image_from(manifest, source=wanted.repository, now=self._now, config=config)
+
+
+def _storable(fetched: Fetched) -> Fetched:
+    """Return what was fetched, or why no image can be made of it, such as an index that names no platforms."""
+    for image in [*fetched.members, *([fetched.image] if fetched.image is not None else [])]:
+        problems = validation.image(image)
+        if problems:
+            return Fetched(conditions.of_error(errors.invalid(KIND, image.metadata.name, problems)))
+    return fetched
 
 
 class _MemberFailed(Exception):

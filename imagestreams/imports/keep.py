@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from dataclasses import replace
 
 from imagestreams import conditions, limits
@@ -52,10 +53,22 @@ def _store_image(image: Image, *, context: Context) -> Image:
     return stored
 
 
-def write_stream(request: ImageStreamImport, status: ImageStreamImportStatus, *, context: Context) -> ImageStream:
+class Overtaken(Exception):
+    """Tags were moved by others while an import fetched them; `stream` is what they made of it."""
+
+    def __init__(self, stream: ImageStream, tags: Collection[str]) -> None:
+        super().__init__(stream.metadata.name)
+        self.stream = stream
+        self.tags = tags
+
+
+def write_stream(
+    request: ImageStreamImport, status: ImageStreamImportStatus, *, seen: ImageStream | None, context: Context
+) -> ImageStream:
     """Record the outcome in the stream, which is made if it is missing, and return it.
 
-    A request that names a version is bound to it; another one goes on whatever the stream has become.
+    A request that names a version is bound to it. Another one goes on whatever the stream has become, but for tags that
+    moved since the stream was as `seen`, before anything was fetched: then it raises Overtaken, and nothing is written.
     """
     within = Context(
         context.actor, IMAGE_STREAMS, context.now, namespace=context.namespace,
@@ -63,7 +76,7 @@ def write_stream(request: ImageStreamImport, status: ImageStreamImportStatus, *,
     )  # fmt: skip
     for attempt in range(ATTEMPTS):
         try:
-            return _recorded(request, status, context=within)
+            return _recorded(request, status, seen=seen, context=within)
         except StatusError as error:
             if limits.is_refusal(error.message):
                 _note_refusal(request, status, error, context=within)
@@ -88,18 +101,24 @@ def _note_refusal(
         store.update(IMAGE_STREAMS, request.metadata.name, edit, context=context, strategy=INTERNAL)
 
 
-def _recorded(request: ImageStreamImport, status: ImageStreamImportStatus, *, context: Context) -> ImageStream:
-    name, version = request.metadata.name, request.metadata.resource_version
+def _recorded(
+    request: ImageStreamImport, status: ImageStreamImportStatus, *, seen: ImageStream | None, context: Context
+) -> ImageStream:
+    name, meta = request.metadata.name, request.metadata
 
     def edit(stream: ImageStream) -> ImageStream:
+        late = record.overtaken(stream, seen, request, status)
+        if late:
+            raise Overtaken(stream, late)
         record.apply(stream, request, status, now=context.now)
         return stream
 
-    if version or store.find(IMAGE_STREAMS, context.namespace, name) is not None:
-        bound = Preconditions(version=version)
+    if meta.resource_version or meta.uid or store.find(IMAGE_STREAMS, context.namespace, name) is not None:
+        bound = Preconditions(version=meta.resource_version, uid=meta.uid)
         stored = store.update(IMAGE_STREAMS, name, edit, context=context, strategy=INTERNAL, preconditions=bound)
     else:
-        stream = edit(record.new_stream(name, context.namespace, now=context.now))
+        stream = record.new_stream(name, context.namespace, now=context.now)
+        record.apply(stream, request, status, now=context.now)
         stored = store.create(IMAGE_STREAMS, stream, context=replace(context, word=WORD), strategy=INTERNAL)
     written: ImageStream = stored.object()
     return written

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import msgspec
 
 from imagestreams import holds, tags
-from imagestreams.conditions import Status, import_failure, is_failure, of_error, repository_status
+from imagestreams.conditions import (
+    Status,
+    import_failure,
+    is_failure,
+    is_same_failure,
+    of_error,
+    repository_status,
+)
 from imagestreams.imports.plan import CHECKED
 from imagestreams.types import (
     GROUP,
@@ -22,6 +30,7 @@ from imagestreams.types import (
 from registry_meta.kube import errors
 from registry_meta.kube.meta import GroupKind, ObjectMeta, ObjectReference, timestamp
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 IMPORT = GroupKind(GROUP, "ImageStreamImport")
 
 
@@ -32,21 +41,61 @@ def new_stream(name: str, namespace: str, *, now: datetime) -> ImageStream:
 
 
 def apply(stream: ImageStream, request: ImageStreamImport, status: ImageStreamImportStatus, *, now: datetime) -> None:
-    """Write the outcome of an import into a stream, repository first, so that named images win.
+    """Write the outcome of an import into a stream.
 
-    Entries without a target tag leave no trace. The time of the check is noted when anything changed, or never was.
+    Entries without a target tag leave no trace, nor does a tag of the repository that an entry brings in as well.
+    The time of the check is noted when anything changed, or never was.
     """
     before = msgspec.json.encode(stream)
-    if status.repository is not None and request.spec.repository is not None:
-        for entry in status.repository.images or []:
-            spec = _of_repository(request.spec.repository, entry.tag)
-            _apply_one(stream, entry.tag, spec, entry, wished=False, now=now)
-    for spec, entry in zip(request.spec.images or [], status.images or [], strict=True):
-        if spec.to is not None:
-            _apply_one(stream, spec.to.name, spec, entry, wished=True, now=now)
+    for tag, spec, entry, wished in _entries(request, status):
+        _apply_one(stream, tag, spec, entry, wished=wished, now=now)
     annotations = stream.metadata.annotations or {}
     if msgspec.json.encode(stream) != before or not annotations.get(CHECKED):
         stream.metadata.annotations = {**annotations, CHECKED: timestamp(now)}
+
+
+def overtaken(
+    stream: ImageStream, seen: ImageStream | None, request: ImageStreamImport, status: ImageStreamImportStatus
+) -> set[str]:
+    """Return the tags that an import may not write: they changed since the stream was as `seen`, and it would differ.
+
+    What was fetched in between may be older than what another import put there.
+    """
+    return {tag for tag, _, entry, _ in _entries(request, status) if _is_overtaken(stream, seen, tag, entry)}
+
+
+def _is_overtaken(stream: ImageStream, seen: ImageStream | None, tag: str, entry: ImageImportStatus) -> bool:
+    before = tags.history_of(seen, tag) if seen is not None else None
+    after = tags.history_of(stream, tag)
+    if after == before:
+        return False
+    newest = after.items[0] if after is not None and after.items else None
+    if is_failure(entry.status) or entry.image is None:
+        found = import_failure(entry.status, generation=0, now=EPOCH)
+        return not any(
+            is_same_failure(found, other) for other in (after.conditions if after is not None else None) or []
+        )
+    points = (entry.image.metadata.name, entry.image.docker_image_reference)
+    has_condition = after is not None and bool(after.conditions)
+    return has_condition or newest is None or (newest.image, newest.docker_image_reference) != points
+
+
+def _entries(
+    request: ImageStreamImport, status: ImageStreamImportStatus
+) -> Iterator[tuple[str, ImageImportSpec, ImageImportStatus, bool]]:
+    """Yield what an import writes at tags: repository first, so that named images win; the last says which it is.
+
+    What comes after a tag's own outcome and went well stands for it.
+    """
+    found: list[tuple[str, ImageImportSpec, ImageImportStatus, bool]] = []
+    if status.repository is not None and request.spec.repository is not None:
+        repository, entries = request.spec.repository, status.repository.images or []
+        found += [(entry.tag, _of_repository(repository, entry.tag), entry, False) for entry in entries]
+    for spec, entry in zip(request.spec.images or [], status.images or [], strict=True):
+        if spec.to is not None:
+            found.append((spec.to.name, spec, entry, True))
+    last = {tag: index for index, (tag, _, entry, _) in enumerate(found) if not is_failure(entry.status)}
+    yield from (each for index, each in enumerate(found) if index >= last.get(each[0], 0))
 
 
 def refuse(stream: ImageStream, wished: ImageStream, status: Status, *, now: datetime) -> None:

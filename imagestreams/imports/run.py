@@ -11,17 +11,21 @@ from imagestreams import credentials
 from imagestreams.api.imagestreams import IMAGE_STREAMS
 from imagestreams.api.secrets import pull_secrets
 from imagestreams.imports import answer, keep, record, wanted
-from imagestreams.imports.answer import Outcome
-from imagestreams.imports.fetch import Fetcher
-from imagestreams.imports.keep import STREAM_WORD, WORD
+from imagestreams.imports.fetch import Fetcher, Listed
+from imagestreams.imports.keep import STREAM_WORD, WORD, Overtaken
 from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec
-from imagestreams.types import ImageStream, ImageStreamImport
+from imagestreams.types import ImageStream, ImageStreamImport, ImageStreamImportStatus
 from imagestreams.upstream.client import Limits, UpstreamClient
+from imagestreams.upstream.values import Deadline
 from registry_meta.kube import errors, store
+from registry_meta.kube.deadline import LATE
 from registry_meta.kube.meta import ObjectMeta, new_uid, timestamp
 from registry_meta.kube.request import Context
 from registry_meta.kube.strategy import ADMISSIONS, Creation
+
+ROUNDS = 10
+"""How often an import fetches anew what others have moved meanwhile."""
 
 
 @lru_cache(maxsize=1)
@@ -35,12 +39,13 @@ def upstream_client() -> UpstreamClient:
     )
 
 
-def execute(request: ImageStreamImport, *, context: Context) -> ImageStreamImport:
+def execute(request: ImageStreamImport, *, context: Context, deadline: Deadline | None = None) -> ImageStreamImport:
     """Do an import and return it with its status; `context` is that of the namespace.
 
-    Raises 404 or 409 when the request names a version that the stream does not have and 403 when there is no room for
-    another stream, before anything is fetched; 409 when the stream changed meanwhile, and 422 when it would be over its
-    limits. What went wrong with single images is in the status.
+    Raises 404 or 409 when the request names a version or uid that the stream does not have and 403 when there is no
+    room for another stream, before anything is fetched; 504 when the fetching outlasts the deadline, and nothing is
+    written then; 409 when the stream changed meanwhile, and 422 when it would be over its limits. What went wrong with
+    single images is in the status.
     """
     meta = request.metadata
     stream = _stream(meta.name, context=context)
@@ -49,21 +54,49 @@ def execute(request: ImageStreamImport, *, context: Context) -> ImageStreamImpor
         _check_room(meta.name, context=context)
     # The secrets are read with the server's own rights: whoever may import may use them, not see them.
     keyring = credentials.keyring(pull_secrets(context.namespace), fallback=settings.ENVIRONMENT.pull_secret)
-    fetcher = Fetcher(Sources(upstream_client(), keyring), now=context.now)
-    outcome = _fetch(request, stream, fetcher)
+    fetcher = Fetcher(Sources(upstream_client(), keyring, deadline=deadline), now=context.now)
     done = copy.deepcopy(request)
     done.metadata = ObjectMeta(
         name=meta.name, namespace=context.namespace, uid=new_uid(), creation_timestamp=timestamp(context.now),
         resource_version=meta.resource_version,
     )  # fmt: skip
-    done.status = answer.status_of(request, outcome)
+    done.status = _done(request, stream, fetcher, context=context, deadline=deadline)
     answer.count(done.status)
-    if request.spec.import_ and not context.dry_run:
-        keep.store_images(request, done.status, context=context)
-        done.status.import_ = keep.write_stream(request, done.status, context=context)
-        record.tell_held(done.status.import_, request, done.status, now=context.now)
     answer.strip_manifests(request, done.status)
     return done
+
+
+def _done(
+    request: ImageStreamImport,
+    stream: ImageStream | None,
+    fetcher: Fetcher,
+    *,
+    context: Context,
+    deadline: Deadline | None,
+) -> ImageStreamImportStatus:
+    """Fetch and write; what another import has overtaken is fetched once more, for it may be older than what is there.
+
+    Every round but the first means that a tag was moved while this import fetched it.
+    """
+    listed = _list_tags(request, fetcher)
+    asked = wanted.asked(request, stream, listed.tags if listed is not None else [])
+    fetched = dict(fetcher.fetch(asked.all()))
+    for _ in range(ROUNDS):
+        status = answer.status_of(request, answer.outcome(asked, fetched, listed))
+        if deadline is not None and not deadline.remaining():
+            raise errors.timed_out(LATE)
+        if not request.spec.import_ or context.dry_run:
+            return status
+        keep.store_images(request, status, context=context)
+        try:
+            status.import_ = keep.write_stream(request, status, seen=stream, context=context)
+        except Overtaken as overtaken:
+            stream = overtaken.stream
+            fetched |= fetcher.fetch(asked.behind(overtaken.tags, request))
+            continue
+        record.tell_held(status.import_, request, status, now=context.now)
+        return status
+    raise errors.conflict(STREAM_WORD, request.metadata.name, "other imports keep moving its tags")
 
 
 def _stream(name: str, *, context: Context) -> ImageStream | None:
@@ -72,15 +105,17 @@ def _stream(name: str, *, context: Context) -> ImageStream | None:
 
 
 def _check_version(meta: ObjectMeta, stream: ImageStream | None) -> None:
-    wanted = meta.resource_version
-    if not wanted:
+    if not (meta.resource_version or meta.uid):
         return
     if stream is None:
         raise errors.not_found(WORD, meta.name)
-    current = stream.metadata.resource_version
-    if wanted != current:
-        why = f'the image stream was updated from "{wanted}" to "{current}"'
-        raise errors.conflict(STREAM_WORD, meta.name, why)
+    for asked, current, became in (
+        (meta.resource_version, stream.metadata.resource_version, "updated"),
+        (meta.uid, stream.metadata.uid, "replaced"),
+    ):
+        if asked and asked != current:
+            why = f'the image stream was {became} from "{asked}" to "{current}"'
+            raise errors.conflict(STREAM_WORD, meta.name, why)
 
 
 def _check_room(name: str, *, context: Context) -> None:
@@ -90,21 +125,8 @@ def _check_room(name: str, *, context: Context) -> None:
         admission(creation)
 
 
-# --- fetching
-
-
-def _fetch(request: ImageStreamImport, stream: ImageStream | None, fetcher: Fetcher) -> Outcome:
-    spec = request.spec
-    images = wanted.of_images(spec.images or [], stream)
-    if spec.repository is None:
-        fetched = fetcher.fetch(images)
-        return Outcome([fetched[item] for item in images])
-    repository = PullSpec.parse(spec.repository.from_.name)
-    listed = fetcher.list_tags(repository, insecure=spec.repository.import_policy.insecure)
-    limit = settings.ENVIRONMENT.max_images_bulk_imported_per_repository
-    chosen = tuple(listed.tags if limit < 0 else listed.tags[: limit or 50])
-    of_tags = {tag: wanted.of_tag(spec.repository, repository, tag) for tag in chosen}
-    fetched = fetcher.fetch([*images, *of_tags.values()])
-    return Outcome(
-        [fetched[item] for item in images], listed, chosen, {tag: fetched[item] for tag, item in of_tags.items()}
-    )
+def _list_tags(request: ImageStreamImport, fetcher: Fetcher) -> Listed | None:
+    spec = request.spec.repository
+    if spec is None:
+        return None
+    return fetcher.list_tags(PullSpec.parse(spec.from_.name), insecure=spec.import_policy.insecure)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from imagestreams.credentials import Keyring
 from imagestreams.reference import PullSpec
 from imagestreams.upstream.client import RepositoryClient, UpstreamClient
-from imagestreams.upstream.values import Credential, Repository
+from imagestreams.upstream.values import Credential, Deadline, Repository
 
 
 class Sources:
-    """Gives clients of repositories, each with the credentials of one namespace that fit it."""
+    """Gives clients of repositories, each with the credentials of one namespace that fit it.
 
-    def __init__(self, client: UpstreamClient, keyring: Keyring) -> None:
+    No call of theirs outlasts `deadline`.
+    """
+
+    def __init__(self, client: UpstreamClient, keyring: Keyring, *, deadline: Deadline | None = None) -> None:
         self._client = client
         self._keyring = keyring
+        self._deadline = deadline
 
     def repository(self, spec: PullSpec, *, insecure: bool) -> RepositoryClient:
         """Return the client of the repository that a pull spec is in; nothing is asked yet."""
@@ -25,4 +29,6 @@ class Sources:
         if logins:
             # What is public stays so for those whose password is wrong.
             logins.append(None)
-        return self._client.repository(Repository(host, path), credentials=logins, insecure=insecure)
+        return self._client.repository(
+            Repository(host, path), credentials=logins, insecure=insecure, deadline=self._deadline
+        )

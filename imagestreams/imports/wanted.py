@@ -2,14 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
 from django.conf import settings
 
 from imagestreams.imports.fetch import PRESERVE, Platform, Wanted
 from imagestreams.reference import PullSpec
-from imagestreams.types import ImageImportSpec, ImageStream, RepositoryImportSpec, TagReference
+from imagestreams.types import ImageImportSpec, ImageStream, ImageStreamImport, RepositoryImportSpec, TagReference
 
 PREFER_ARCH = "importer.image.openshift.io/prefer-arch"
 PREFER_OS = "importer.image.openshift.io/prefer-os"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one import fetches: an image for each entry, and one for each tag of a repository.
+
+    The tags in `beyond` are more than are fetched of one repository, unless an entry asks for the same image.
+    """
+
+    images: list[Wanted]
+    tags: Mapping[str, Wanted] = field(default_factory=dict)
+    beyond: Mapping[str, Wanted] = field(default_factory=dict)
+
+    def all(self) -> list[Wanted]:
+        """Return everything that is to be fetched."""
+        return [*self.images, *self.tags.values()]
+
+    def behind(self, names: Collection[str], request: ImageStreamImport) -> list[Wanted]:
+        """Return what some tags of the stream are made of."""
+        entries = zip(request.spec.images or [], self.images, strict=True)
+        found = [item for spec, item in entries if spec.to is not None and spec.to.name in names]
+        return found + [item for tag, item in self.tags.items() if tag in names]
+
+
+def asked(request: ImageStreamImport, stream: ImageStream | None, tags: list[str]) -> Asked:
+    """Return what an import fetches, the repository of which has these tags; the first of them are the ones wanted."""
+    images = of_images(request.spec.images or [], stream)
+    spec = request.spec.repository
+    if spec is None:
+        return Asked(images)
+    repository = PullSpec.parse(spec.from_.name)
+    limit = settings.ENVIRONMENT.max_images_bulk_imported_per_repository
+    chosen = len(tags) if limit < 0 else limit or 50
+    same = {_meaning(item): item for item in images}
+    every = {tag: of_tag(spec, repository, tag) for tag in tags}
+    beyond = {tag: same[_meaning(item)] for tag, item in list(every.items())[chosen:] if _meaning(item) in same}
+    return Asked(images, dict(list(every.items())[:chosen]), beyond)
+
+
+def _meaning(item: Wanted) -> tuple[tuple[str, str], str, bool, Platform]:
+    """Return which image is wanted, however its repository is spelled."""
+    return item.repository.host_and_path(), item.reference, item.preserve, item.platform
 
 
 def _default_platform() -> Platform:

@@ -162,9 +162,11 @@ class World:
         self.update(place, new, reason=f"rolled back: {reason}" if reason else "rolled back", given={tag: event})
 
     def bring_in(self, place: Place, outcomes: Sequence[Outcome], *, reason: str) -> bool:
-        """Record what an import found, repository first."""
+        """Record what an import found, repository first; what came stands for all that was before it at its tag."""
         new = copy.deepcopy(self.streams[place])
-        for outcome in sorted(outcomes, key=lambda each: each.named):
+        ordered = sorted(outcomes, key=lambda each: each.named)
+        last = {each.tag: number for number, each in enumerate(ordered) if not each.failure}
+        for outcome in (each for number, each in enumerate(ordered) if number >= last.get(each.tag, 0)):
             if outcome.failure:
                 self._failed(new, outcome)
             else:
@@ -181,9 +183,11 @@ class World:
             f"Internal error occurred: {outcome.failure}",
             new.generation + 1,
         )
+        wish = new.wishes.get(outcome.tag)
         if condition[:4] not in [each[:4] for each in before]:
             known.conditions = [condition]
-        wish = new.wishes.get(outcome.tag)
+        elif outcome.named and wish is not None and wish.source == outcome.asked.source and wish.kind == "DockerImage":
+            known.conditions[0] = (*condition[:4], max(before[0][4], wish.generation or 0))
         if wish is None and outcome.named:
             new.wishes[outcome.tag] = replace(outcome.asked, generation=0)
         elif wish is not None and known.conditions is not before:
