@@ -17,6 +17,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
+import requests
+
+from tests.authorities import Authority, Identity
 from tests.conformance import registry_content as content
 from tests.conformance.odd_registry import Memory, Odd, Tokens, odd_content, schema1, token_content
 from tests.conformance.peers import PASSWORDS, ROBOT
@@ -26,6 +29,7 @@ __all__ = [
     "PASSWORDS",
     "ROBOT",
     "Distribution",
+    "Guard",
     "Reply",
     "Request",
     "StandIn",
@@ -34,13 +38,14 @@ __all__ = [
     "token_guarded",
 ]
 
+AUTHENTICATION = "{{htpasswd: {{realm: tests, path: {folder}/passwords}}}}"
 CONFIGURATION = """
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {folder}/content}}, delete: {{enabled: true}}}}
-http: {{addr: 127.0.0.1:{port}}}
+http: {{addr: 127.0.0.1:{port}{tls}}}
+{authentication}
 """
-AUTHENTICATION = "auth: {{htpasswd: {{realm: tests, path: {folder}/passwords}}}}\n"
 
 KINDS: Mapping[str, Callable[..., dict[str, object]]] = {
     "image": content.image,
@@ -51,6 +56,14 @@ KINDS: Mapping[str, Callable[..., dict[str, object]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What lets people into a registry: the `auth` of its configuration, and how pushes are authorised."""
+
+    configuration: str
+    login: requests.auth.AuthBase
+
+
 class Distribution:
     """CNCF Distribution on a port of 127.0.0.1, empty at first; `base` is its URL, `host` its name in pull specs."""
 
@@ -58,6 +71,7 @@ class Distribution:
         self._folder = tempfile.TemporaryDirectory(prefix="distribution-", ignore_cleanup_errors=True)
         self._program: Program | None = None
         self._registry = content.Registry("")
+        self._scheme = "http"
         self.port = 0
 
     @property
@@ -68,18 +82,39 @@ class Distribution:
     @property
     def base(self) -> str:
         """The URL of the registry."""
-        return f"http://{self.host}"
+        return f"{self._scheme}://{self.host}"
 
-    def start(self, port: int = 0, *, htpasswd: str | None = None, login: tuple[str, str] = ROBOT) -> Self:
-        """Start the registry and wait until it answers; with the text of a password file, `login` is who pushes."""
+    def start(
+        self,
+        port: int = 0,
+        *,
+        htpasswd: str | None = None,
+        login: tuple[str, str] = ROBOT,
+        guard: Guard | None = None,
+        tls: tuple[Authority, Identity] | None = None,
+    ) -> Self:
+        """Start the registry and wait until it answers.
+
+        With the text of a password file, `login` is who pushes; with a guard, the guard says. With `tls` it speaks
+        https, by an identity and for those who trust its authority.
+        """
         folder = Path(self._folder.name)
         self.port = port or free_port()
-        text = CONFIGURATION + (AUTHENTICATION if htpasswd else "")
+        self._scheme = "https" if tls else "http"
         (folder / "passwords").write_text(htpasswd or "")
-        (folder / "config.yml").write_text(text.format(folder=folder, port=self.port))
+        if htpasswd:
+            guard = Guard(AUTHENTICATION.format(folder=folder), requests.auth.HTTPBasicAuth(*login))
+        files = f", tls: {{certificate: {tls[1].certificate}, key: {tls[1].key}}}" if tls else ""
+        authentication = f"auth: {guard.configuration}" if guard else ""
+        text = CONFIGURATION.format(folder=folder, port=self.port, tls=files, authentication=authentication)
+        (folder / "config.yml").write_text(text)
         self._program = Program(["docker-registry", "serve", folder / "config.yml"], log=folder / "log")
         self._program.wait_ready(lambda: answers(self.port))
-        self._registry = content.Registry(self.base, ":".join(login) if htpasswd else None)
+        self._registry = content.Registry(self.base)
+        if guard:
+            self._registry.http.auth = guard.login
+        if tls:
+            self._registry.http.verify = str(tls[0].file)
         return self
 
     def stop(self) -> None:
