@@ -128,6 +128,15 @@ class Environment:
         False, "Whether imports and webhooks may reach loopback, link-local and private addresses."
     )
     upstream_concurrency: int = setting(8, "The most requests at a time to one upstream registry.", minimum=1)
+    upstream_connect_timeout: int = setting(
+        15, "The most seconds that a connection to an upstream registry may take.", minimum=1
+    )
+    upstream_read_timeout: int = setting(
+        30, "The most seconds that an upstream registry may pause within an answer.", minimum=1
+    )
+    upstream_timeout: int = setting(
+        120, "The most seconds for one request to an upstream registry, with its repeats and redirects.", minimum=1
+    )
     upstream_ca_bundle: Path | None = setting(
         None, "The PEM file of the authorities trusted for upstream registries; empty for the usual ones."
     )

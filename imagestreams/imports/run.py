@@ -33,7 +33,12 @@ def upstream_client() -> UpstreamClient:
     """Return the client of this process, whose connections and tokens all imports share."""
     environment = settings.ENVIRONMENT
     return UpstreamClient(
-        limits=Limits(per_host=environment.upstream_concurrency),
+        limits=Limits(
+            per_host=environment.upstream_concurrency,
+            connect_seconds=environment.upstream_connect_timeout,
+            read_seconds=environment.upstream_read_timeout,
+            total_seconds=environment.upstream_timeout,
+        ),
         allow_private=environment.allow_private_networks,
         ca_bundle=environment.upstream_ca_bundle or None,
     )
