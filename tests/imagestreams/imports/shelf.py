@@ -124,13 +124,13 @@ def repository(spec: str, **more: Any) -> Json:
     return {"from": {"kind": "DockerImage", "name": spec}, "importPolicy": policy, **more}
 
 
-def asking(*images: Json, of: Json | None = None, store: bool = True, **metadata: str) -> Json:
+def asking(*images: Json, of: Json | None = None, store: bool = True, **metadata: Any) -> Json:
     """Return an ImageStreamImport into the stream `app`."""
     spec: Json = {"import": store} | ({"images": list(images)} if images else {}) | ({"repository": of} if of else {})
     return {"metadata": {"name": "app", **metadata}, "spec": spec}
 
 
-def bring_in(api: Api, *images: Json, of: Json | None = None, store: bool = True, **metadata: str) -> Json:
+def bring_in(api: Api, *images: Json, of: Json | None = None, store: bool = True, **metadata: Any) -> Json:
     """Do an import into the stream `app` and return its status."""
     code, answer = api.post(IMPORTS, asking(*images, of=of, store=store, **metadata))
     assert code == 201, answer
