@@ -29,6 +29,7 @@ from tests.token_service import LEEWAY, TokenService
 
 Json = dict[str, Any]
 INTERVAL = 2
+TOKEN_SECONDS = 3
 ENVIRONMENT = {
     "ALLOW_PRIVATE_NETWORKS": "true",
     "SCHEDULED_IMPORT_INTERVAL": str(INTERVAL),
@@ -82,6 +83,11 @@ class Scene:
     """The images of the ledger, the oldest first."""
 
     @property
+    def met(self) -> int:
+        """How many requests met the fault."""
+        return (self.service or self.way).met
+
+    @property
     def place(self) -> str:
         """The repository with its host, as the tag is imported from it during the fault."""
         host = self.case.move.replace("HOST", self.way.alias) or self.way.host
@@ -103,8 +109,8 @@ class Stage:
         self.open = stack.enter_context(Distribution().start())
         self.service = stack.enter_context(TokenService(self.authority, dict([ROBOT])))
         self.guarded = stack.enter_context(Distribution().start(guard=self.service.guard(ROBOT[0])))
-        # The client keeps a token for a minute at least. These are good for a second, so faults are met soon.
-        self.service.manners.life = 1
+        # The client keeps a token for a minute at least. These are good for seconds, so faults are met soon.
+        self.service.manners.life = TOKEN_SECONDS
         self.service.manners.told_life = LEEWAY
 
     def scene(self, case: Case) -> Scene:
@@ -143,22 +149,26 @@ class Stage:
             way.speak(self.authority.identity("registry.example").context())
 
 
-def play(server: Server, stage: Stage, cases: Sequence[Case]) -> list[Scene]:
-    """Play all cases and return what came of each."""
+def play(server: Server, stage: Stage, cases: Sequence[Case], fleeting: Sequence[Case] = ()) -> list[Scene]:
+    """Play all cases and return what came of each; the fleeting ones see the second image during the fault."""
     api = Api(server)
-    scenes = [stage.scene(case) for case in cases]
+    lasting, passing = [stage.scene(case) for case in cases], [stage.scene(case) for case in fleeting]
+    scenes = lasting + passing
     _keep_passwords(api, scenes)
     with Watcher(api) as watcher, ThreadPoolExecutor(AT_ONCE) as pool:
         _import_first(api, stage, scenes, watcher, pool)
         start = {scene.case.name: len(watcher.seen[scene.case.name]) - 1 for scene in scenes}
         for scene in scenes:
             stage.break_(scene)
+        list(pool.map(lambda scene: _move(api, scene, scene.place), [s for s in scenes if s.case.move]))
+        # No token of before the fault is good any more when there is something new.
+        time.sleep(TOKEN_SECONDS + 1)
         for scene in scenes:
             stage.push(scene, "B")
-        list(pool.map(lambda scene: _move(api, scene, scene.place), [s for s in scenes if s.case.move]))
-        _await(scenes, lambda scene: bool(_conditions(watcher.newest(scene.case.name))), "fault is told of")
-        list(pool.map(lambda scene: _look(api, scene), scenes))
-        for scene in scenes:
+        _await(passing, lambda scene: _is_over(scene, watcher), "second image is imported beside the faults")
+        _await(lasting, lambda scene: bool(_conditions(watcher.newest(scene.case.name))), "fault is told of")
+        list(pool.map(lambda scene: _look(api, scene), lasting))
+        for scene in lasting:
             scene.during = api.get(api.place(f"imagestreams/{scene.case.name}"))
         _end(api, scenes, watcher, pool)
         for scene in scenes:
@@ -227,12 +237,16 @@ def _end(api: Api, scenes: Sequence[Scene], watcher: Watcher, pool: ThreadPoolEx
     for scene in scenes:
         (scene.service or scene.way).mend()
     list(pool.map(act, [scene for scene in scenes if scene.case.lasting]))
-    _await(scenes, lambda scene: head(watcher.newest(scene.case.name)) == scene.pushed[1], "second image is imported")
+    _await(scenes, lambda scene: _is_over(scene, watcher), "second image is imported")
     time.sleep(INTERVAL * 1.5)
     for scene in scenes:
         scene.after = api.get(api.place(f"imagestreams/{scene.case.name}"))
         path = f"{HISTORY}/namespaces/{api.namespace}/imagestreams/{scene.case.name}/history"
         scene.history = [event["image"] for event in reversed(api.get(path)["items"])]
+
+
+def _is_over(scene: Scene, watcher: Watcher) -> bool:
+    return head(watcher.newest(scene.case.name)) == scene.pushed[1]
 
 
 def _await(scenes: Sequence[Scene], holds: Callable[[Scene], bool], what: str) -> None:

@@ -285,4 +285,21 @@ TOKENS = [
 ]
 """Token services that do not give what they should."""
 
+FLEETING = [
+    Case(f"once-{name}", Fault(act, where, times=1), way=way)
+    for name, act, where, way in (
+        ("500", faults.answer(500), MANIFESTS, Way.OPEN),
+        ("429", faults.refusal(429, "TOOMANYREQUESTS", Retry_After="1"), MANIFESTS, Way.OPEN),
+        ("eof", faults.hang_up, MANIFESTS, Way.OPEN),
+        ("reset-in-body", faults.reset_in_body, MANIFESTS, Way.OPEN),
+        ("truncated", faults.truncate, MANIFESTS, Way.OPEN),
+        ("stall", faults.stall, MANIFESTS, Way.OPEN),
+        ("config-503", faults.answer(503), BLOBS, Way.OPEN),
+        ("config-truncated", faults.truncate, BLOBS, Way.OPEN),
+        ("token-500", faults.answer(500), "/token", Way.TOKEN),
+        ("nothing", faults.hang_up, "never", Way.OPEN),
+    )
+]
+"""Faults that are over at the next try, and none at all: nobody is told of them."""
+
 CASES = [*ANSWERED, *BROKEN, *UNREADABLE, *UNREACHABLE, *TOKENS]

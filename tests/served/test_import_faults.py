@@ -10,12 +10,13 @@ import pytest
 
 from tests.requirements import needs
 from tests.served.fault_play import ENVIRONMENT, Scene, Stage, essence, failures, head, matches, play
-from tests.served.import_faults import CASES, INTERNAL, NOT_FOUND, UNAUTHORIZED
+from tests.served.import_faults import CASES, FLEETING, INTERNAL, NOT_FOUND, UNAUTHORIZED
 from tests.server import Server
 
 pytestmark = needs("docker-registry")
 CODES = {INTERNAL: 500, NOT_FOUND: 404, UNAUTHORIZED: 401}
 each_fault = pytest.mark.parametrize("name", [case.name for case in CASES])
+each_fleeting_fault = pytest.mark.parametrize("name", [case.name for case in FLEETING])
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scene
         stage = Stage(tmp_path_factory.mktemp("faults"), stack)
         environment = {**ENVIRONMENT, "UPSTREAM_CA_BUNDLE": str(stage.authority.file)}
         server = stack.enter_context(Server(environment=environment))
-        yield {scene.case.name: scene for scene in play(server, stage, CASES)}
+        yield {scene.case.name: scene for scene in play(server, stage, CASES, FLEETING)}
 
 
 @each_fault
@@ -73,3 +74,13 @@ def test_a_watch_sees_no_step_twice_and_none_back(scenes: dict[str, Scene], name
     assert versions == sorted(set(versions))
     assert [one for one, two in pairwise([*heads, ""]) if one != two] == scene.pushed
     assert all(essence(one) != essence(two) for one, two in pairwise(scene.seen))
+
+
+@each_fleeting_fault
+def test_nobody_is_told_of_a_fault_that_is_over_at_the_next_try(scenes: dict[str, Scene], name: str) -> None:
+    scene = scenes[name]
+
+    assert head(scene.after) == scene.pushed[1]
+    assert scene.history == scene.pushed
+    assert not any(failures(stream) for stream in scene.seen)
+    assert scene.met == (0 if name == "once-nothing" else 1)
