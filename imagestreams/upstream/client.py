@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
 from imagestreams.upstream import media
 from imagestreams.upstream.answers import Answer
+from imagestreams.upstream.budget import Budget
 from imagestreams.upstream.conversation import Conversation, Services
 from imagestreams.upstream.endpoints import Endpoints
 from imagestreams.upstream.errors import Malformed, NotFound, Rejected
@@ -28,15 +32,21 @@ class UpstreamClient:
     """The client of a process: threads share its connections, its tokens, and the places at each host.
 
     Unless `allow_private`, it connects to public addresses only. `ca_bundle` is a PEM file with the authorities to
-    trust in place of the usual ones.
+    trust in place of the usual ones. Without a `budget` of its own it keeps `limits.per_second` by itself.
     """
 
     def __init__(
-        self, *, limits: Limits, allow_private: bool, ca_bundle: Path | None = None, user_agent: str = USER_AGENT
+        self,
+        *,
+        limits: Limits,
+        allow_private: bool,
+        ca_bundle: Path | None = None,
+        user_agent: str = USER_AGENT,
+        budget: Budget | None = None,
     ) -> None:
         self._limits = limits
         self._transport = Transport(
-            limits=limits, allow_private=allow_private, ca_bundle=ca_bundle, user_agent=user_agent
+            limits=limits, allow_private=allow_private, ca_bundle=ca_bundle, user_agent=user_agent, budget=budget
         )
         tokens = Tokens(self._transport, limits=limits)
         self._services = Services(self._transport, Endpoints(self._transport), tokens)
@@ -56,6 +66,12 @@ class UpstreamClient:
         """
         conversation = Conversation(self._services, repository, credentials=credentials, insecure=insecure)
         return RepositoryClient(conversation, limits=self._limits, deadline=deadline)
+
+    def in_background(self) -> Self:
+        """Return the same client for work that nobody waits for: its requests let those of others go first."""
+        other = copy.copy(self)
+        other._services = replace(self._services, transport=self._transport.in_background())
+        return other
 
     def close(self) -> None:
         """Close the connections that are kept open."""

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from imagestreams.upstream import challenge
 from imagestreams.upstream.answers import Answer, failure
 from imagestreams.upstream.challenge import Challenge
 from imagestreams.upstream.endpoints import Endpoint, Endpoints
-from imagestreams.upstream.errors import Denied, Transient, Unauthorized, Unreachable, UpstreamError
+from imagestreams.upstream.errors import Denied, Unauthorized, Unreachable, UpstreamError
 from imagestreams.upstream.failures import request_line
 from imagestreams.upstream.tokens import NOTHING, Grant, Purpose, Tokens
 from imagestreams.upstream.transport import Call, Transport, join, origin
+from imagestreams.upstream.tries import retried
 from imagestreams.upstream.values import Credential, Deadline, Repository
-
-PAUSES = (0.3, 1.0)
-"""The seconds before the second and the third try."""
-LONGEST_PAUSE = 3
-"""The most seconds that a server may ask to wait between two tries of one call."""
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +73,9 @@ class Conversation:
         host = self._repository.endpoint
         endpoint = self._services.endpoints.find(host, insecure=self._insecure, deadline=call.deadline)
         url = join(f"{endpoint.base}/v2/{self._repository.path}/", call.url)
+        payer = credential.payer if credential else ""
         try:
-            return self._authorised(replace(call, url=url), credential, endpoint)
+            return self._authorised(replace(call, url=url, payer=payer), credential, endpoint)
         except Unreachable:
             self._services.endpoints.forget(host, insecure=self._insecure)
             raise
@@ -129,16 +122,3 @@ class Conversation:
 
 def _ways(one: Challenge) -> tuple[str, str, str]:
     return one.scheme, one["realm"], one["service"]
-
-
-def retried(attempt: Callable[[], Value], *, deadline: Deadline) -> Value:
-    """Return what an attempt gives; tried again, a little later, while the failure may be over by then."""
-    for pause in PAUSES:
-        try:
-            return attempt()
-        except Transient as error:
-            wait = max(pause, error.retry_after)
-            if not error.is_worth_retrying or wait > LONGEST_PAUSE or wait >= deadline.remaining():
-                raise
-        time.sleep(wait)
-    return attempt()

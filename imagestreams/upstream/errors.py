@@ -68,7 +68,7 @@ class Unreachable(Transient):
 
 
 class Limited(Transient):
-    """The registry asks to slow down (429)."""
+    """The registry asks to slow down (429), or has asked for it lately: then `status` is None, and nothing was sent."""
 
     def __init__(
         self,

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 import urllib3.exceptions
 from requests.utils import get_environ_proxies, select_proxy
 
-from imagestreams.upstream import guard
+from imagestreams.upstream import guard, quotas
 from imagestreams.upstream.adapter import Adapter, Session
 from imagestreams.upstream.answers import Answer
+from imagestreams.upstream.budget import Asker, Budget, LocalLedger, Pace
 from imagestreams.upstream.errors import Malformed, Refused, Unreachable
 from imagestreams.upstream.failures import failure_of, request_line, shown
 from imagestreams.upstream.values import Deadline, Limits
@@ -52,7 +55,8 @@ def join(base: str, url: str) -> str:
 class Call:
     """A request: what to ask, until when, and how many bytes the answer may have.
 
-    `insecure` accepts any certificate and plain http. `form` makes it a POST, which follows no redirects.
+    `insecure` accepts any certificate and plain http. `form` makes it a POST, which follows no redirects. `payer` says
+    whose quota is used.
     """
 
     method: str
@@ -63,13 +67,27 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     authorization: str = field(default="", repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    payer: str = ""
 
 
 class Transport:
-    """Sends requests for all threads of a process, at most `limits.per_host` at a time to one host."""
+    """Sends requests for all threads of a process, at most `limits.per_host` at a time to one host.
 
-    def __init__(self, *, limits: Limits, allow_private: bool, ca_bundle: Path | None, user_agent: str) -> None:
+    How many in a time is up to a budget, which other processes may share.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits,
+        allow_private: bool,
+        ca_bundle: Path | None,
+        user_agent: str,
+        budget: Budget | None = None,
+    ) -> None:
         self._limits = limits
+        self._budget = budget or Budget(LocalLedger(), pace=Pace(limits.per_second))
+        self._is_background = False
         self._allow_private = allow_private
         self._user_agent = user_agent
         adapter = Adapter(connections=limits.per_host, public_only=not allow_private, ca_bundle=ca_bundle)
@@ -82,6 +100,12 @@ class Transport:
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._session.close()
+
+    def in_background(self) -> Self:
+        """Return the same transport for work that nobody waits for: its requests let others go first."""
+        other = copy.copy(self)
+        other._is_background = True
+        return other
 
     def send(self, call: Call) -> Answer:
         """Return the answer to a request, whatever its status; raises UpstreamError when there is none.
@@ -102,12 +126,23 @@ class Transport:
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **call.headers}
         if authorization:
             headers["Authorization"] = authorization
+        asker = self._asker(call, url)
+        self._budget.admit(asker, deadline=call.deadline)
         with self._slot(call, url):
             try:
-                return self._exchange(call, url, headers)
+                answer = self._exchange(call, url, headers)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
                 # Not chained: what the libraries say may hold a signed URL or a header.
                 raise failure_of(error, method=call.method, url=url) from None
+        self._budget.heard(asker, quotas.news(answer, counted=asker.counted))
+        return answer
+
+    def _asker(self, call: Call, url: str) -> Asker:
+        """Return who asks a host for what; somewhere else than at first nobody is known."""
+        is_first = origin(url) == origin(call.url)
+        is_pull = call.method == "GET" and "/manifests/" in urlsplit(url).path
+        payer = call.payer if is_first else ""
+        return Asker(urlsplit(url).netloc.rpartition("@")[2].lower(), payer, is_pull, self._is_background)
 
     @contextmanager
     def _slot(self, call: Call, url: str) -> Iterator[None]:

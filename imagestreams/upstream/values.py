@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import time
 from dataclasses import dataclass, field
 
@@ -29,6 +30,12 @@ class Credential:
         """Return the value of an `Authorization` header with user name and password (RFC 7617)."""
         packed = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         return f"Basic {packed}"
+
+    @property
+    def payer(self) -> str:
+        """A name for whose quota is used at a registry, which tells neither name nor secret."""
+        who = self.username or self.identity_token or self.registry_token
+        return hashlib.sha256(who.encode()).hexdigest()[:16]
 
     def secrets(self) -> tuple[str, ...]:
         """Return the texts that may appear in no message."""
@@ -62,10 +69,12 @@ class Manifest:
 class Limits:
     """What the client allows itself and others; sizes in bytes.
 
-    `total_seconds` bounds one call of a repository (one page, for tags), retries, waiting and redirects included.
+    `per_second` bounds the requests to one host, 0 does not. `total_seconds` bounds one call of a repository (one page,
+    for tags), retries, waiting and redirects included.
     """
 
     per_host: int = 8
+    per_second: float = 0.0
     connect_seconds: float = 15.0
     read_seconds: float = 30.0
     total_seconds: float = 120.0
