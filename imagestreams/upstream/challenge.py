@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"  # noqa: S105 - the token of RFC 9110
 _ELEMENT = re.compile(rf'[\s,]*({_TOKEN})(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?', re.DOTALL)
+_SCOPE = re.compile(r"repository:([^\s:]+(?::[0-9]+)?[^\s:]*):([a-z_,]+)")
+READING = frozenset({"pull", "metadata_read"})
+"""The actions on a repository that an import may ask for."""
+MOST_SCOPES = 4
+LONGEST_SCOPE = 512
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -50,3 +55,14 @@ def preferred(challenges: Iterable[Challenge]) -> Challenge | None:
     for challenge in challenges:
         by_scheme.setdefault(challenge.scheme, challenge)
     return by_scheme.get("bearer") or by_scheme.get("basic")
+
+
+def widened(scope: str, wanted: str) -> str:
+    """Return a scope together with those that a challenge asks for, as far as they are for reading repositories."""
+    scopes = scope.split(" ")
+    for match in _SCOPE.finditer(wanted[:LONGEST_SCOPE]):
+        actions = sorted(READING & set(match[2].split(",")))
+        one = f"repository:{match[1]}:{','.join(actions)}"
+        if actions and one not in scopes and len(scopes) < MOST_SCOPES:
+            scopes.append(one)
+    return " ".join(scopes)

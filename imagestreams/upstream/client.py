@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from imagestreams.upstream import media
 from imagestreams.upstream.answers import Answer
+from imagestreams.upstream.attempts import Attempts
 from imagestreams.upstream.budget import Budget
 from imagestreams.upstream.conversation import Conversation, Services
 from imagestreams.upstream.endpoints import Endpoints
@@ -58,13 +59,17 @@ class UpstreamClient:
         credentials: Sequence[Credential | None] = (),
         insecure: bool = False,
         deadline: Deadline | None = None,
+        attempts: Attempts | None = None,
     ) -> RepositoryClient:
         """Return the client of one repository; nothing is asked yet.
 
         The credentials are tried in order until one is accepted; None stands for none, as does an empty list.
         `insecure` accepts any certificate, and plain http when there is no https. No call outlasts `deadline`.
+        Clients that share `attempts` do not repeat what was refused.
         """
-        conversation = Conversation(self._services, repository, credentials=credentials, insecure=insecure)
+        conversation = Conversation(
+            self._services, repository, credentials=credentials, insecure=insecure, attempts=attempts
+        )
         return RepositoryClient(conversation, limits=self._limits, deadline=deadline)
 
     def in_background(self) -> Self:

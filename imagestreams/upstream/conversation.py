@@ -8,9 +8,10 @@ from functools import partial
 
 from imagestreams.upstream import challenge
 from imagestreams.upstream.answers import Answer, failure
+from imagestreams.upstream.attempts import Attempt, Attempts, Verdict, verdict
 from imagestreams.upstream.challenge import Challenge
 from imagestreams.upstream.endpoints import Endpoint, Endpoints
-from imagestreams.upstream.errors import Denied, Unauthorized, Unreachable, UpstreamError
+from imagestreams.upstream.errors import Unreachable, UpstreamError
 from imagestreams.upstream.failures import request_line
 from imagestreams.upstream.tokens import NOTHING, Grant, Purpose, Tokens
 from imagestreams.upstream.transport import Call, Transport, join, origin
@@ -37,87 +38,103 @@ class Conversation:
         *,
         credentials: Sequence[Credential | None],
         insecure: bool,
+        attempts: Attempts | None = None,
     ) -> None:
         self._services = services
         self._repository = repository
         self._credentials = list(dict.fromkeys(credentials)) or [None]
         self._insecure = insecure
+        self._attempts = attempts or Attempts()
         self._challenges: tuple[Challenge, ...] = ()
+        self._scope = f"repository:{repository.path}:pull"
 
     def ask(
         self, method: str, where: str, *, deadline: Deadline, limit: int, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Return a successful answer; `where` is a path below the repository, or a URL that the registry gave.
 
-        Raises UpstreamError: that of the first credential when all are refused.
+        Raises UpstreamError: that of the first credential to which the registry hides the repository, or else of the
+        first when all are refused.
         """
         call = Call(method, where, deadline, limit, self._insecure, headers or {})
-        refused: UpstreamError | None = None
-        for credential in self._credentials:
+        failed: dict[Credential | None, UpstreamError] = {}
+        hidden = False
+        for credential in self._attempts.ordered(self._repository, self._credentials):
+            if hidden and credential is None:
+                continue
             try:
-                answer = retried(partial(self._attempt, call, credential), deadline=deadline)
-            except (Unauthorized, Denied) as error:
-                refused = refused or error
-            else:
-                self._prefer(credential)
-                return answer
-        raise refused or Unauthorized("there is no credential to try")
-
-    def _prefer(self, accepted: Credential | None) -> None:
-        """Try the credential that was accepted first from now on."""
-        if self._credentials[0] != accepted:
-            # A new list: another thread may be walking the old one.
-            self._credentials = [accepted, *(other for other in self._credentials if other != accepted)]
+                return retried(partial(self._attempt, call, credential), deadline=deadline)
+            except UpstreamError as error:
+                said = verdict(error)
+                if said not in (Verdict.REFUSED, Verdict.HIDDEN):
+                    raise
+                hidden = hidden or said is Verdict.HIDDEN
+                failed[credential] = error
+        errors = [failed[one] for one in self._credentials if one in failed]
+        wanted = Verdict.HIDDEN if hidden else Verdict.REFUSED
+        raise next(error for error in errors if verdict(error) is wanted)
 
     def _attempt(self, call: Call, credential: Credential | None) -> Answer:
+        """Return a successful answer to one credential, and have it noted how that went."""
+        # The only whole URLs are those of further pages of tags.
+        part = "tags" if "://" in call.url else call.url.partition("/")[0]
+        attempt = Attempt(self._repository, credential, part, scope=self._scope)
         host = self._repository.endpoint
-        endpoint = self._services.endpoints.find(host, insecure=self._insecure, deadline=call.deadline)
-        url = join(f"{endpoint.base}/v2/{self._repository.path}/", call.url)
-        payer = credential.payer if credential else ""
+        payer = attempt.credential.payer if attempt.credential else ""
         try:
-            return self._authorised(replace(call, url=url, payer=payer), credential, endpoint)
-        except Unreachable:
-            self._services.endpoints.forget(host, insecure=self._insecure)
+            endpoint = self._services.endpoints.find(host, insecure=self._insecure, deadline=call.deadline)
+            url = join(f"{endpoint.base}/v2/{self._repository.path}/", call.url)
+            attempt.request = request_line(call.method, url)
+            with self._attempts.turn(attempt, call.deadline):
+                self._attempts.recall(attempt)
+                answer = self._authorised(replace(call, url=url, payer=payer), attempt, endpoint)
+                self._attempts.note(attempt, None)
+                return answer
+        except UpstreamError as error:
+            if isinstance(error, Unreachable):
+                self._services.endpoints.forget(host, insecure=self._insecure)
+            self._attempts.note(attempt, error)
             raise
 
-    def _authorised(self, call: Call, credential: Credential | None, endpoint: Endpoint) -> Answer:
+    def _authorised(self, call: Call, attempt: Attempt, endpoint: Endpoint) -> Answer:
         """Return a successful answer, authorised as the registry wants it; other hosts get no authorization."""
-        scope = f"repository:{self._repository.path}:pull"
-        purpose = Purpose(request_line(call.method, call.url), call.url, scope, self._insecure, call.deadline)
+        credential = attempt.credential
+        purpose = Purpose(attempt.request, call.url, self._scope, self._insecure, call.deadline)
         home = origin(endpoint.base)
         asked = self._challenges or endpoint.challenges
         grant = NOTHING
         if origin(call.url) == home:
+            attempt.challenge = challenge.preferred(asked)
             grant = self._services.tokens.grant(asked, credential, purpose)
         answer = self._services.transport.send(replace(call, authorization=grant.header))
-        if answer.status == 401 and origin(answer.url) == home:
-            better = self._better(answer, asked, grant, credential, purpose)
+        if answer.status in (401, 403) and origin(answer.url) == home:
+            better = self._better(answer, asked, grant, attempt, purpose)
             if better is not None:
                 grant = better
                 answer = self._services.transport.send(replace(call, authorization=grant.header))
+        attempt.is_sent = bool(grant.header)
         if 200 <= answer.status < 300:
             return answer
         secrets = (*(credential.secrets() if credential else ()), *grant.secrets())
         raise failure(answer, hide=secrets)
 
     def _better(
-        self,
-        answer: Answer,
-        asked: tuple[Challenge, ...],
-        grant: Grant,
-        credential: Credential | None,
-        purpose: Purpose,
+        self, answer: Answer, asked: tuple[Challenge, ...], grant: Grant, attempt: Attempt, purpose: Purpose
     ) -> Grant | None:
-        """Return what to send after a 401, or None when there is nothing better than what was sent."""
-        wanted = challenge.preferred(answer.challenges)
+        """Return what to send after a refusal, or None when there is nothing better than what was sent."""
+        credential = attempt.credential
+        told = answer.challenges if answer.status == 401 else asked
+        wanted = challenge.preferred(told)
         if wanted is None or (wanted.scheme == "basic" and not (credential and credential.has_password)):
             return None
         answered = challenge.preferred(asked)
-        is_other = answered is None or _ways(answered) != _ways(wanted)
+        scope = challenge.widened(purpose.scope, wanted["scope"])
+        is_other = answered is None or _ways(answered) != _ways(wanted) or scope != purpose.scope
         if grant.is_fresh and not is_other:
             return None
-        self._challenges = answer.challenges
-        return self._services.tokens.grant(answer.challenges, credential, purpose, renew=not is_other)
+        self._challenges, self._scope = told, scope
+        attempt.challenge, attempt.scope = wanted, scope
+        return self._services.tokens.grant(told, credential, replace(purpose, scope=scope), renew=not is_other)
 
 
 def _ways(one: Challenge) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -173,10 +173,10 @@ class Tokens:
             # Services without this flow answer 404, or do not allow the method.
             if answer.status not in (404, 405) or not credential.has_password:
                 return answer
-        query = {"service": service, "scope": purpose.scope}
+        query = [("service", service), *(("scope", scope) for scope in purpose.scope.split(" "))]
         authorization = ""
         if credential is not None and credential.has_password:
-            query["account"] = credential.username
+            query.append(("account", credential.username))
             authorization = credential.basic()
         url = _with_query(realm, query)
         call = Call("GET", url, deadline, self._limit, purpose.insecure, authorization=authorization)
@@ -204,9 +204,9 @@ def _realm(asked: Challenge, purpose: Purpose) -> str:
     return realm
 
 
-def _with_query(realm: str, query: Mapping[str, str]) -> str:
+def _with_query(realm: str, query: Iterable[tuple[str, str]]) -> str:
     parts = urlsplit(realm)
-    pairs = parse_qsl(parts.query, keep_blank_values=True) + [(name, value) for name, value in query.items() if value]
+    pairs = parse_qsl(parts.query, keep_blank_values=True) + [(name, value) for name, value in query if value]
     return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(pairs), ""))
 
 

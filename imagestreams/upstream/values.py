@@ -14,12 +14,16 @@ HUB_ENDPOINT = "registry-1.docker.io"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Who asks: a user name and password, a token to get others with, or a token to send; its repr shows no secret."""
+    """Who asks: a user name and password, a token to get others with, or a token to send; its repr shows no secret.
+
+    `origin` is a word of whoever gave the credential, for telling where it is kept; it makes no other credential.
+    """
 
     username: str = ""
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
     registry_token: str = field(default="", repr=False)
+    origin: object = field(default=None, compare=False)
 
     @property
     def has_password(self) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagestreams.upstream.challenge import Challenge, parse, preferred
+from imagestreams.upstream.challenge import Challenge, parse, preferred, widened
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,22 @@ def test_bearer_is_preferred_to_basic_in_whatever_order() -> None:
 
 def test_a_scheme_that_is_not_known_is_no_challenge() -> None:
     assert preferred(parse(["Negotiate", "Digest realm=x"])) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "scope"),
+    [
+        ("", "repository:a/b:pull"),
+        ("repository:a/b:pull", "repository:a/b:pull"),
+        ("repository:a/b:metadata_read", "repository:a/b:pull repository:a/b:metadata_read"),
+        ("repository:group/a/b:pull,push", "repository:a/b:pull repository:group/a/b:pull"),
+        ("repository:host:5000/a:pull", "repository:a/b:pull repository:host:5000/a:pull"),
+        ("repository:a/b:push,delete", "repository:a/b:pull"),
+        ("registry:catalog:*", "repository:a/b:pull"),
+        ("repository:a:pull " * 9, "repository:a/b:pull repository:a:pull"),
+        ("repository:a:pull repository:b:pull repository:c:pull repository:d:pull repository:e:pull",
+         "repository:a/b:pull repository:a:pull repository:b:pull repository:c:pull"),
+    ],
+)  # fmt: skip
+def test_a_scope_is_widened_by_what_reads_repositories(asked: str, scope: str) -> None:
+    assert widened("repository:a/b:pull", asked) == scope
