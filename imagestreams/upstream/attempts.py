@@ -12,6 +12,7 @@ from enum import Enum
 
 from imagestreams.upstream.challenge import Challenge
 from imagestreams.upstream.errors import TOKEN, Denied, NotFound, Rejected, Unauthorized, Unreachable, UpstreamError
+from imagestreams.upstream.supply import Offer
 from imagestreams.upstream.values import Credential, Deadline, Repository
 
 MOST_KEPT = 256
@@ -78,7 +79,7 @@ class Attempts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[tuple[object, ...], Attempt] = {}
-        self._accepted: set[tuple[Repository, Credential | None]] = set()
+        self._accepted: set[tuple[Repository, Offer]] = set()
         self._refused: dict[Refusal, Attempt] = {}
         self._turns: dict[tuple[Repository, Credential | None], threading.Lock] = defaultdict(threading.Lock)
 
@@ -87,11 +88,16 @@ class Attempts:
         with self._lock:
             return list(self._kept.values())
 
-    def ordered(self, repository: Repository, credentials: Sequence[Credential | None]) -> list[Credential | None]:
+    def ordered(self, repository: Repository, credentials: Sequence[Offer]) -> list[Offer]:
         """Return credentials in the order in which to try them: those that were accepted first."""
         with self._lock:
             accepted = {one for one in credentials if (repository, one) in self._accepted}
         return sorted(credentials, key=lambda one: one not in accepted) if accepted else list(credentials)
+
+    def prefer(self, repository: Repository, accepted: Offer) -> None:
+        """Let what was accepted be tried first from now on."""
+        with self._lock:
+            self._accepted.add((repository, accepted))
 
     def recall(self, attempt: Attempt) -> None:
         """Raise the error of an attempt that was refused before, told of the request that it is for now."""

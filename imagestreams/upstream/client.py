@@ -19,9 +19,10 @@ from imagestreams.upstream.endpoints import Endpoints
 from imagestreams.upstream.errors import Malformed, NotFound, Rejected
 from imagestreams.upstream.failures import request_line, shown
 from imagestreams.upstream.pages import next_page, tag_names
+from imagestreams.upstream.supply import Offer
 from imagestreams.upstream.tokens import Tokens
 from imagestreams.upstream.transport import Transport
-from imagestreams.upstream.values import Credential, Deadline, Limits, Manifest, Repository
+from imagestreams.upstream.values import Deadline, Limits, Manifest, Repository
 
 __all__ = ["Limits", "RepositoryClient", "UpstreamClient"]
 
@@ -56,7 +57,7 @@ class UpstreamClient:
         self,
         repository: Repository,
         *,
-        credentials: Sequence[Credential | None] = (),
+        credentials: Sequence[Offer] = (),
         insecure: bool = False,
         deadline: Deadline | None = None,
         attempts: Attempts | None = None,

@@ -11,8 +11,9 @@ from imagestreams.upstream.answers import Answer, failure
 from imagestreams.upstream.attempts import Attempt, Attempts, Verdict, verdict
 from imagestreams.upstream.challenge import Challenge
 from imagestreams.upstream.endpoints import Endpoint, Endpoints
-from imagestreams.upstream.errors import Unreachable, UpstreamError
+from imagestreams.upstream.errors import Denied, Unauthorized, Unreachable, UpstreamError
 from imagestreams.upstream.failures import request_line
+from imagestreams.upstream.supply import Offer
 from imagestreams.upstream.tokens import NOTHING, Grant, Purpose, Tokens
 from imagestreams.upstream.transport import Call, Transport, join, origin
 from imagestreams.upstream.tries import retried
@@ -36,13 +37,13 @@ class Conversation:
         services: Services,
         repository: Repository,
         *,
-        credentials: Sequence[Credential | None],
+        credentials: Sequence[Offer],
         insecure: bool,
         attempts: Attempts | None = None,
     ) -> None:
         self._services = services
         self._repository = repository
-        self._credentials = list(dict.fromkeys(credentials)) or [None]
+        self._credentials: list[Offer] = list(dict.fromkeys(credentials)) or [None]
         self._insecure = insecure
         self._attempts = attempts or Attempts()
         self._challenges: tuple[Challenge, ...] = ()
@@ -57,22 +58,40 @@ class Conversation:
         first when all are refused.
         """
         call = Call(method, where, deadline, limit, self._insecure, headers or {})
-        failed: dict[Credential | None, UpstreamError] = {}
+        failed: dict[Offer, UpstreamError] = {}
         hidden = False
-        for credential in self._attempts.ordered(self._repository, self._credentials):
-            if hidden and credential is None:
+        for offer in self._attempts.ordered(self._repository, self._credentials):
+            if hidden and offer is None:
                 continue
             try:
-                return retried(partial(self._attempt, call, credential), deadline=deadline)
+                answer = self._offered(call, offer)
             except UpstreamError as error:
                 said = verdict(error)
                 if said not in (Verdict.REFUSED, Verdict.HIDDEN):
                     raise
                 hidden = hidden or said is Verdict.HIDDEN
-                failed[credential] = error
+                failed[offer] = error
+            else:
+                self._attempts.prefer(self._repository, offer)
+                return answer
         errors = [failed[one] for one in self._credentials if one in failed]
         wanted = Verdict.HIDDEN if hidden else Verdict.REFUSED
         raise next(error for error in errors if verdict(error) is wanted)
+
+    def _offered(self, call: Call, offer: Offer) -> Answer:
+        """Return a successful answer; a credential that was made, and then refused, is made once more."""
+        if offer is None or isinstance(offer, Credential):
+            return retried(partial(self._attempt, call, offer), deadline=call.deadline)
+        made = offer.credential(deadline=call.deadline)
+        try:
+            return retried(partial(self._attempt, call, made), deadline=call.deadline)
+        except (Unauthorized, Denied) as error:
+            # Some registries answer 403 to what has ended.
+            has_ended = isinstance(error, Unauthorized) or "expired" in error.text
+            again = offer.renewed(made, deadline=call.deadline) if has_ended else None
+            if again is None:
+                raise
+        return retried(partial(self._attempt, call, again), deadline=call.deadline)
 
     def _attempt(self, call: Call, credential: Credential | None) -> Answer:
         """Return a successful answer to one credential, and have it noted how that went."""

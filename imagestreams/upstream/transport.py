@@ -55,8 +55,8 @@ def join(base: str, url: str) -> str:
 class Call:
     """A request: what to ask, until when, and how many bytes the answer may have.
 
-    `insecure` accepts any certificate and plain http. `form` makes it a POST, which follows no redirects. `payer` says
-    whose quota is used.
+    `insecure` accepts any certificate and plain http. A `form` or a `body` is sent along, and follows no redirects.
+    `payer` says whose quota is used.
     """
 
     method: str
@@ -67,13 +67,15 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     authorization: str = field(default="", repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    body: bytes | None = field(default=None, repr=False)
     payer: str = ""
 
 
 class Transport:
     """Sends requests for all threads of a process, at most `limits.per_host` at a time to one host.
 
-    How many in a time is up to a budget, which other processes may share.
+    How many in a time is up to a budget, which other processes may share. `direct` leaves out the proxies of the
+    environment.
     """
 
     def __init__(
@@ -84,12 +86,14 @@ class Transport:
         ca_bundle: Path | None,
         user_agent: str,
         budget: Budget | None = None,
+        direct: bool = False,
     ) -> None:
         self._limits = limits
         self._budget = budget or Budget(LocalLedger(), pace=Pace(limits.per_second))
         self._is_background = False
         self._allow_private = allow_private
         self._user_agent = user_agent
+        self._direct = direct
         adapter = Adapter(connections=limits.per_host, public_only=not allow_private, ca_bundle=ca_bundle)
         self._session = Session(adapter)
         self._lock = threading.Lock()
@@ -115,7 +119,7 @@ class Transport:
         url, authorization = call.url, call.authorization
         for _ in range(MOST_REDIRECTS + 1):
             answer = self._send_once(call, url, authorization)
-            if answer.status not in REDIRECTS or call.form is not None:
+            if answer.status not in REDIRECTS or call.form is not None or call.body is not None:
                 return answer
             url = _redirected(call, answer)
             if origin(url) != origin(call.url):
@@ -160,7 +164,7 @@ class Transport:
         remaining = call.deadline.remaining()
         if not remaining:
             raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded")
-        proxies = get_environ_proxies(url)
+        proxies = {} if self._direct else get_environ_proxies(url)
         if select_proxy(url, proxies) and not self._allow_private:
             _, host, port = origin(url)
             guard.check(host, port or 443)
@@ -168,7 +172,7 @@ class Transport:
             call.method,
             url,
             headers=headers,
-            data=call.form,
+            data=call.form if call.body is None else call.body,
             proxies=proxies,
             verify=not call.insecure,
             allow_redirects=False,

@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from imagestreams.upstream.client import Limits, RepositoryClient, UpstreamClient
-from imagestreams.upstream.values import Credential, Repository
+from imagestreams.upstream.supply import Offer
+from imagestreams.upstream.values import Repository
 from registry_meta import certificates
 from tests.registries import PASSWORDS, Distribution, odd, token_guarded
 from tests.requirements import found
@@ -31,7 +32,7 @@ def client() -> Iterator[UpstreamClient]:
 def connect(client: UpstreamClient) -> Connect:
     """What opens `host/path` with the client, insecurely unless told otherwise."""
 
-    def opened(place: str, *credentials: Credential | None, insecure: bool = True) -> RepositoryClient:
+    def opened(place: str, *credentials: Offer, insecure: bool = True) -> RepositoryClient:
         host, _, path = place.partition("/")
         return client.repository(Repository(host, path), credentials=credentials, insecure=insecure)
 
