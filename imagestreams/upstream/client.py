@@ -113,12 +113,18 @@ class RepositoryClient:
         )
 
     def manifest(self, reference: str) -> Manifest:
-        """Return the manifest of a tag or digest; its own digest is computed from what came, never believed."""
+        """Return the manifest of a tag or digest; its own digest is computed from what came, never believed.
+
+        Raises IntegrityError for bytes without the digest that they were asked by, or that the registry gives with them.
+        """
         answer = self._get(_manifest(reference), limit=self._limits.manifest_bytes, accept=media.ACCEPT)
         kind = media.media_type(answer.headers.get("Content-Type") or "")
         addressed = media.addressed_bytes(kind, answer.body)
+        stated = answer.headers.get("Docker-Content-Digest") or ""
         if media.is_digest(reference):
             media.verify(reference, addressed, what="manifest")
+        elif stated.startswith("sha256:") and kind in media.CONTENT_ADDRESSED:
+            media.verify(stated, addressed, what="manifest")
         return Manifest(media.digest(addressed), kind, answer.body)
 
     def head(self, reference: str) -> str | None:

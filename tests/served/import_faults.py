@@ -11,6 +11,8 @@ from tests.fault_proxy import Act, Fault
 
 INTERNAL, NOT_FOUND, UNAUTHORIZED = "InternalError", "NotFound", "Unauthorized"
 PING, MANIFESTS, BLOBS = r"^/v2/$", "/manifests/", "/blobs/"
+OTHER = "sha256:" + "0" * 64
+WRONG_MANIFEST = "content integrity error: the manifest retrieved with digest .* does not match the digest .*"
 TAG, MEMBER = "/manifests/latest", "/manifests/sha256:"
 
 
@@ -162,6 +164,8 @@ UNREADABLE = [
         ),
         ("manifest-no-type", faults.with_headers(Content_Type=None), INTERNAL, "missing signature key"),
         ("manifest-bad-type", faults.with_headers(Content_Type="@"), INTERNAL, "mime: .*"),
+        ("manifest-altered", faults.with_body(lambda body: body + b"\n"), INTERNAL, WRONG_MANIFEST),
+        ("manifest-other-digest", faults.with_headers(Docker_Content_Digest=OTHER), INTERNAL, WRONG_MANIFEST),
         ("manifest-endless", faults.endless, INTERNAL, "{request}: the answer is larger than 4194304 bytes"),
         (
             "manifest-gzip-garbage",

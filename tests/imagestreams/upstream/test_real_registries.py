@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from imagestreams.upstream.client import Limits, RepositoryClient, UpstreamClient
-from imagestreams.upstream.errors import Unauthorized, UpstreamError
+from imagestreams.upstream.errors import IntegrityError, Unauthorized, UpstreamError
 from imagestreams.upstream.values import Credential, Repository
+from tests import faults
 from tests.authorities import Authority
+from tests.fault_proxy import Act, Fault, FaultProxy
 from tests.registries import PASSWORDS, ROBOT, Distribution
 from tests.requirements import needs
 from tests.token_service import HUB, LEEWAY, Manners, TokenService
@@ -127,3 +129,24 @@ def test_a_token_that_expired_early_is_renewed_once(site: Site) -> None:
 
     assert site.repository("public/app").manifest("latest").digest == digest
     assert len(site.service.requests) == before + 1
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        faults.with_body(lambda body: body + b"\n"),
+        faults.with_headers(Docker_Content_Digest="sha256:" + "0" * 64),
+    ],
+    ids=["other bytes", "another digest"],
+)
+def test_a_manifest_has_the_digest_that_comes_with_it(
+    open_registry: Distribution, client: UpstreamClient, act: Act
+) -> None:
+    digest = open_registry.push("altered/app", "latest", seed="altered")
+    with FaultProxy(open_registry.base) as way:
+        repository = client.repository(Repository(way.host, "altered/app"), insecure=True)
+        assert repository.manifest("latest").digest == digest
+        way.put(Fault(act, "/manifests/latest"))
+
+        with pytest.raises(IntegrityError, match="does not match the digest calculated from the content"):
+            repository.manifest("latest")
