@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 IMPORTS = Counter(
     "registry_meta_imports_total", "Imports that the server did by itself, by how they ended: Done, PutOff, BrokenOff.",
@@ -17,6 +17,15 @@ IMAGES = Counter(
 DELIVERIES = Counter(
     "registry_meta_deliveries_total", "Attempts to tell a consumer of a moved tag, by how they went.",
     ("outcome",), registry=None,
+)  # fmt: skip
+QUOTA_REMAINING = Gauge(
+    "registry_meta_upstream_quota_remaining", "Pulls that an upstream registry said are left, where it says that.",
+    ("host",), registry=None, multiprocess_mode="mostrecent",
+)  # fmt: skip
+LIMITED_UNTIL = Gauge(
+    "registry_meta_upstream_limited_until_timestamp_seconds",
+    "Until when an upstream registry wants no requests, or no pulls, of some payer, where it ever said that.",
+    ("host",), registry=None, multiprocess_mode="max",
 )  # fmt: skip
 
 

@@ -137,6 +137,9 @@ class Environment:
     upstream_timeout: int = setting(
         120, "The most seconds for one request to an upstream registry, with its repeats and redirects.", minimum=1
     )
+    upstream_requests_per_second: int = setting(
+        50, "The most requests a second to one upstream registry, of all processes that share Redis; 0 for no limit."
+    )
     upstream_ca_bundle: Path | None = setting(
         None, "The PEM file of the authorities trusted for upstream registries; empty for the usual ones."
     )

@@ -68,7 +68,7 @@ if ARGV[2] ~= '' then
     local past = math.max(of('stopped:' .. payer), of('pulls:' .. payer))
     local strikes = math.max(0, of('strikes:' .. payer) - math.floor(math.max(0, now - past) / forgiven))
     if seconds == 0 and past <= now then strikes = strikes + 1 end
-    local pause = seconds > 0 and seconds or math.min(first * 2 ^ (math.max(strikes, 1) - 1), longest)
+    local pause = seconds > 0 and seconds or math.min(first * tonumber(ARGV[12]) ^ (math.max(strikes, 1) - 1), longest)
     local name = ARGV[3] == '1' and 'pulls' or 'stopped'
     put('strikes', strikes)
     put(name, math.max(of(name .. ':' .. payer), now + math.min(pause, tonumber(ARGV[10]))))
@@ -104,7 +104,9 @@ class RedisLedger:
         stop = "" if news.stop is None else news.stop
         quota = (news.limit or 0, news.remaining, news.believed_seconds) if news.remaining is not None else (0, "", 0)
         pauses = (budget.FIRST_PAUSE, budget.LONGEST_PAUSE, budget.FORGIVEN_AFTER, budget.LONGEST_STOP, KEPT_SECONDS)
-        found = self._tell(keys=[PREFIX + asker.host], args=[asker.payer, stop, int(news.pulls_only), *quota, *pauses])
+        found = self._tell(
+            keys=[PREFIX + asker.host], args=[asker.payer, stop, int(news.pulls_only), *quota, *pauses, budget.GROWTH]
+        )
         return _standings(found)[asker.payer]
 
     def delay(self, host: str, *, background: bool) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import lru_cache
 
 from django.conf import settings
 
@@ -13,10 +12,10 @@ from imagestreams.api.secrets import pull_secrets
 from imagestreams.imports import answer, keep, record, wanted
 from imagestreams.imports.fetch import Fetcher, Listed
 from imagestreams.imports.keep import STREAM_WORD, WORD, Overtaken
+from imagestreams.imports.outgoing import upstream_client
 from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec
 from imagestreams.types import ImageStream, ImageStreamImport, ImageStreamImportStatus
-from imagestreams.upstream.client import Limits, UpstreamClient
 from imagestreams.upstream.values import Deadline
 from registry_meta.kube import errors, store
 from registry_meta.kube.deadline import LATE
@@ -28,24 +27,10 @@ ROUNDS = 10
 """How often an import fetches anew what others have moved meanwhile."""
 
 
-@lru_cache(maxsize=1)
-def upstream_client() -> UpstreamClient:
-    """Return the client of this process, whose connections and tokens all imports share."""
-    environment = settings.ENVIRONMENT
-    return UpstreamClient(
-        limits=Limits(
-            per_host=environment.upstream_concurrency,
-            connect_seconds=environment.upstream_connect_timeout,
-            read_seconds=environment.upstream_read_timeout,
-            total_seconds=environment.upstream_timeout,
-        ),
-        allow_private=environment.allow_private_networks,
-        ca_bundle=environment.upstream_ca_bundle or None,
-    )
-
-
-def execute(request: ImageStreamImport, *, context: Context, deadline: Deadline | None = None) -> ImageStreamImport:
-    """Do an import and return it with its status; `context` is that of the namespace.
+def execute(
+    request: ImageStreamImport, *, context: Context, deadline: Deadline | None = None, background: bool = False
+) -> ImageStreamImport:
+    """Do an import and return it with its status; `context` is that of the namespace, `background` for the schedule.
 
     Raises 404 or 409 when the request names a version or uid that the stream does not have and 403 when there is no
     room for another stream, before anything is fetched; 504 when the fetching outlasts the deadline, and nothing is
@@ -59,7 +44,8 @@ def execute(request: ImageStreamImport, *, context: Context, deadline: Deadline 
         _check_room(meta.name, context=context)
     # The secrets are read with the server's own rights: whoever may import may use them, not see them.
     keyring = credentials.keyring(pull_secrets(context.namespace), fallback=settings.ENVIRONMENT.pull_secret)
-    fetcher = Fetcher(Sources(upstream_client(), keyring, deadline=deadline), now=context.now)
+    client = upstream_client(background=background)
+    fetcher = Fetcher(Sources(client, keyring, deadline=deadline), now=context.now)
     done = copy.deepcopy(request)
     done.metadata = ObjectMeta(
         name=meta.name, namespace=context.namespace, uid=new_uid(), creation_timestamp=timestamp(context.now),

@@ -139,7 +139,7 @@ def _import(row: DueImport) -> datetime | None:
     context = Context(
         SYSTEM, IMAGE_STREAMS, meta.now(), namespace=row.namespace, reason=f"imported: {what.reason.value}"
     )
-    answer = run.execute(plan.request(stream, what), context=context)
+    answer = run.execute(plan.request(stream, what), context=context, background=row.scheduled)
     logger.info("imported %d tags of %s/%s: %s", len(what.tags), row.namespace, row.name, what.reason.value)
     return holds.next_end(answer.status.import_ or stream, now=meta.now())
 

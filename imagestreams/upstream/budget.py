@@ -29,9 +29,10 @@ PATIENCE = 3.0
 """The seconds that a request waits for a registry that said stop."""
 LONGEST_STOP = 6 * 3600.0
 FIRST_PAUSE = 2.0
+GROWTH = 3
 LONGEST_PAUSE = 300.0
 FORGIVEN_AFTER = 30.0
-"""The seconds of peace after a stop that take back one doubling of the next pause."""
+"""The seconds of peace after a stop that take back one growth of the next pause."""
 BELIEVED_SECONDS = 900.0
 """How long a remaining quota is taken for true: it may have grown again meanwhile."""
 RESERVE = 0.1
@@ -136,7 +137,7 @@ class Standing:
         # Those who were under way when the stop was told are no further reason.
         if not seconds and until <= now:
             strikes += 1
-        pause = seconds or min(FIRST_PAUSE * 2 ** (max(strikes, 1) - 1), LONGEST_PAUSE)
+        pause = seconds or min(FIRST_PAUSE * GROWTH ** (max(strikes, 1) - 1), LONGEST_PAUSE)
         end = now + min(pause, LONGEST_STOP)
         if pulls_only:
             return replace(self, strikes=strikes, pulls_until=max(self.pulls_until, end))
