@@ -145,8 +145,13 @@ class Environment:
     )
     pull_secret: str = setting(
         "",
-        "The credentials for upstream registries that every import may use, as a `config.json` of Docker.",
+        "The credentials for upstream registries that imports may use, as a `config.json` of Docker.",
         secret=True,
+    )
+    pull_secret_namespaces: tuple[str, ...] = setting(
+        (),
+        "The namespaces whose imports may use these credentials, separated by commas, as names or globs such as"
+        " `team-*`; empty for all, `none` for none.",
     )
     tls_cert: Path | None = setting(
         None, "The PEM file of the server's certificate chain; empty for one signed by an authority made here."

@@ -7,26 +7,36 @@ from typing import Any
 import msgspec
 
 from authz.api.secrets import SECRETS
+from authz.api.serviceaccounts import SERVICE_ACCOUNTS
+from imagestreams import credentials
 from imagestreams.types import GROUP, VERSION
-from registry_meta.kube import changes, pagination
+from registry_meta.kube import changes, pagination, store
 from registry_meta.kube.pagination import ListOptions
 from registry_meta.kube.request import Context
 
-PULL_SECRET_TYPES = ("kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson")
-EXCLUDED = "openshift.io/image.excludeSecret"
+DEFAULT_ACCOUNT = "default"
+"""The service account of those workloads of a namespace that name none."""
+
+
+def secrets_of(namespace: str) -> list[dict[str, Any]]:
+    """Return the secrets of a namespace of every type as plain JSON, by name."""
+    selected = pagination.selection(SECRETS, {})
+    page = pagination.page(SECRETS, namespace, selected, ListOptions())
+    return [msgspec.json.decode(document) for document in page.documents]
+
+
+def linked(namespace: str) -> set[str]:
+    """Return the names of the secrets that the default account of a namespace pulls with."""
+    stored = store.find(SERVICE_ACCOUNTS, namespace, DEFAULT_ACCOUNT)
+    if stored is None:
+        return set()
+    return {reference.name for reference in stored.object().image_pull_secrets or []}
 
 
 def pull_secrets(namespace: str) -> list[dict[str, Any]]:
-    """Return the pull secrets of a namespace as plain JSON, by name."""
-    selected = pagination.selection(SECRETS, {})
-    page = pagination.page(SECRETS, namespace, selected, ListOptions())
-    secrets = [msgspec.json.decode(document) for document in page.documents]
-    return [secret for secret in secrets if secret.get("type") in PULL_SECRET_TYPES and not _is_excluded(secret)]
-
-
-def _is_excluded(secret: dict[str, Any]) -> bool:
-    annotations: dict[str, str] = secret["metadata"].get("annotations") or {}
-    return annotations.get(EXCLUDED) == "true"
+    """Return the pull secrets of a namespace that imports may use as plain JSON, by name."""
+    found = secrets_of(namespace)
+    return [one for one in found if one.get("type") in credentials.DOCUMENTS and not credentials.is_excluded(one)]
 
 
 class SecretsStorage:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import copy
 
-from django.conf import settings
-
-from imagestreams import credentials
 from imagestreams.api.imagestreams import IMAGE_STREAMS
-from imagestreams.api.secrets import pull_secrets
 from imagestreams.imports import answer, keep, record, wanted
 from imagestreams.imports.fetch import Fetcher, Listed
 from imagestreams.imports.keep import STREAM_WORD, WORD, Overtaken
+from imagestreams.imports.keyrings import keyring_of
 from imagestreams.imports.outgoing import upstream_client
 from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec
@@ -42,10 +39,8 @@ def execute(
     _check_version(meta, stream)
     if stream is None and request.spec.import_:
         _check_room(meta.name, context=context)
-    # The secrets are read with the server's own rights: whoever may import may use them, not see them.
-    keyring = credentials.keyring(pull_secrets(context.namespace), fallback=settings.ENVIRONMENT.pull_secret)
     client = upstream_client(background=background)
-    fetcher = Fetcher(Sources(client, keyring, deadline=deadline), now=context.now)
+    fetcher = Fetcher(Sources(client, keyring_of(context.namespace), deadline=deadline), now=context.now)
     done = copy.deepcopy(request)
     done.metadata = ObjectMeta(
         name=meta.name, namespace=context.namespace, uid=new_uid(), creation_timestamp=timestamp(context.now),

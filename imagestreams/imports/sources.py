@@ -25,7 +25,7 @@ class Sources:
         """Return the client of the repository that a pull spec is in; nothing is asked yet."""
         host, path = spec.host_and_path()
         logins: list[Credential | None] = [
-            Credential(login.username, login.password, login.identity_token, login.registry_token)
+            Credential(login.username, login.password, login.identity_token, login.registry_token, origin=login.origin)
             for login in self._keyring.logins(spec)
         ]
         if logins:
