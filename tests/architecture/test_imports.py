@@ -43,6 +43,7 @@ PURE = (
     "imagestreams.history",
     "imagestreams.generations",
     "imagestreams.holds",
+    "imagestreams.mirrors",
     "imagestreams.moments",
     "imagestreams.repositories",
     "imagestreams.outcomes",
