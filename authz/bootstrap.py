@@ -34,7 +34,7 @@ DESCRIPTION = "openshift.io/description"
 REASON = "defaults are kept at each start"
 POLICY_FILE = Path(__file__).with_name("default-policy.json")
 
-BUILT_IN_NAMESPACES = ("default", "kube-public", "kube-system", "openshift")
+BUILT_IN_NAMESPACES = ("default", "kube-public", "kube-system", "openshift", "openshift-config")
 ADMINISTRATOR = "system:admin"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from authz import aggregation, rules, selectors
 from authz.api import (
     accessreviews,
+    configmaps,
     events,
     groups,
     identities,
@@ -89,6 +90,11 @@ CORE: Mapping[type, Mapping[str, str]] = {
         "reason": "What was found, in one word for machines.",
         "status": "True, False or Unknown.",
         "type": "What this is about.",
+    },
+    configmaps.ConfigMap: {
+        "binaryData": "Bytes by key, in base64.",
+        "data": "Texts by key.",
+        "immutable": "Whether the data can never be changed.",
     },
     secrets.Secret: {
         "data": "The data by key, in base64.",

@@ -11,6 +11,7 @@ from authz.api.accessreviews import (
 )
 from authz.api.clusterrolebindings import CLUSTER_ROLE_BINDINGS
 from authz.api.clusterroles import CLUSTER_ROLES
+from authz.api.configmaps import CONFIG_MAPS
 from authz.api.events import EVENTS
 from authz.api.groups import GROUPS
 from authz.api.identities import IDENTITIES
@@ -49,6 +50,7 @@ from registry_meta.kube.strategy import ADMISSIONS
 KINDS = (
     NAMESPACES,
     SECRETS,
+    CONFIG_MAPS,
     SERVICE_ACCOUNTS,
     EVENTS,
     LIMIT_RANGES,

@@ -78,7 +78,7 @@ class SecretStrategy(Strategy[Secret]):
     def validate(self, obj: Secret, *, context: Context) -> list[FieldError]:
         """Return what is wrong with the keys, the size, and what the type demands."""
         data = obj.data or {}
-        problems = [problem for key in data for problem in _key_problems(key)]
+        problems = [problem for key in data for problem in key_problems(key, "data")]
         if sum(_size(value) for value in data.values()) > MAX_BYTES:
             problems.append(errors.too_long("data", MAX_BYTES))
         return problems + _type_problems(obj, data)
@@ -142,7 +142,8 @@ def _size(value: str) -> int:
     return len(value) * 3 // 4 - value.count("=")
 
 
-def _key_problems(key: str) -> list[FieldError]:
+def key_problems(key: str, field: str) -> list[FieldError]:
+    """Return what is wrong with a key of a secret or a ConfigMap."""
     texts: list[str] = []
     if len(key) > KEY_MAX:
         texts.append(f"must be no more than {KEY_MAX} characters")
@@ -152,7 +153,7 @@ def _key_problems(key: str) -> list[FieldError]:
         texts.append(f"must not be '{key}'")
     elif key.startswith(".."):
         texts.append("must not start with '..'")
-    return [errors.invalid_value(f"data[{key}]", key, text) for text in texts]
+    return [errors.invalid_value(f"{field}[{key}]", key, text) for text in texts]
 
 
 def _type_problems(obj: Secret, data: Mapping[str, str]) -> list[FieldError]:
