@@ -16,6 +16,7 @@ class Catalog:
         self._by_key: dict[str, Resource] = {}
         self._attached: dict[tuple[str, str, str], Resource] = {}
         self._versions: set[tuple[str, str]] = set()
+        self._last: frozenset[str] = frozenset()
 
     def register(self, *resources: Resource) -> None:
         """Add kinds; raises ValueError when a plural is taken in its group and version."""
@@ -40,6 +41,10 @@ class Catalog:
             subresources=subresources, marks=(),
         )  # fmt: skip
         self._versions.add((group, version))
+
+    def put_last(self, *groups: str) -> None:
+        """Let groups come after all others, so that a plural or kind that others have, too, means theirs."""
+        self._last = self._last.union(groups)
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_path.values())
@@ -66,7 +71,8 @@ class Catalog:
         found: dict[str, set[str]] = {}
         for group, version in self._versions:
             found.setdefault(group, set()).add(version)
-        return {group: sorted(versions, key=_maturity) for group, versions in sorted(found.items())}
+        names = sorted(found, key=lambda group: (group in self._last, group))
+        return {group: sorted(found[group], key=_maturity) for group in names}
 
     def of(self, group: str, version: str) -> list[Resource]:
         """Return the kinds of a group and version by plural name, and those that only have something below them."""

@@ -101,6 +101,11 @@ def access_token(namespace: str) -> Document:
     }
 
 
+def mirrors(field: str) -> Document:
+    """Return mirrors of a registry that nothing is imported from."""
+    return {"spec": {field: [{"source": "contract.invalid", "mirrors": ["mirror.invalid/contract"]}]}}
+
+
 EXAMPLES: dict[str, Example] = {
     "namespaces": Example(finishes_elsewhere=True),
     "secrets": Example(lambda namespace: {"type": "Opaque", "data": {"key": "dmFsdWU="}}),
@@ -127,6 +132,10 @@ EXAMPLES: dict[str, Example] = {
     ),
     "images.image.openshift.io": Example(image, digest_name, generates_names=False),
     "imagestreams.image.openshift.io": Example(lambda namespace: {"spec": {"lookupPolicy": {"local": False}}}),
+    "images.config.openshift.io": Example(lambda namespace: {"spec": {"externalRegistryHostnames": ["r.example.com"]}}),
+    "imagedigestmirrorsets.config.openshift.io": Example(lambda namespace: mirrors("imageDigestMirrors")),
+    "imagetagmirrorsets.config.openshift.io": Example(lambda namespace: mirrors("imageTagMirrors")),
+    "imagecontentsourcepolicies.operator.openshift.io": Example(lambda namespace: mirrors("repositoryDigestMirrors")),
     "imagetriggers.triggers.registry-meta.io": Example(trigger, observed=True),
 }
 """By the key of the kind, its plural in its group."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from imagestreams import ledgertypes, types
+from imagestreams import clustertypes, ledgertypes, types
 from imagestreams.api import imagetrigger
+from imagestreams.clusterdescriptions import DESCRIPTIONS as CLUSTER_DESCRIPTIONS
 from imagestreams.descriptions import DESCRIPTIONS
 from registry_meta.kube.openapi_text import ANY_TYPE
 
 TYPES = [
     type_
-    for module in (types, imagetrigger, ledgertypes)
+    for module in (types, imagetrigger, ledgertypes, clustertypes)
     for type_ in vars(module).values()
     if isinstance(type_, type) and issubclass(type_, msgspec.Struct) and type_.__module__ == module.__name__
 ]
@@ -22,5 +23,5 @@ TYPES = [
 def test_every_field_is_described_and_nothing_else(type_: type[msgspec.Struct]) -> None:
     fields = {field.encode_name for field in msgspec.structs.fields(type_)}
 
-    described = DESCRIPTIONS.get(type_, {}).keys()
+    described = {**DESCRIPTIONS, **CLUSTER_DESCRIPTIONS}.get(type_, {}).keys()
     assert fields - ANY_TYPE.keys() <= described <= fields
