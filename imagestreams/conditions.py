@@ -79,6 +79,11 @@ def internal_failure(text: str) -> Status:
     return of_error(errors.internal_error(text))
 
 
+def bare_message(status: Mapping[str, object]) -> str:
+    """Return the words of a Status of failure, without those that every internal error begins with."""
+    return str(status.get("message") or "").removeprefix("Internal error occurred: ")
+
+
 def combined_failure(texts: Sequence[str]) -> Status:
     """Return the Status of an image that none of several places could give."""
     unique = list(dict.fromkeys(texts))

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from authz import policy, signingkeys
+from imagestreams import configuration
 from registry_meta.kube import pagination
 from registry_meta.kube.totals import totals
 from tests.postgres import Postgres, binaries
@@ -41,6 +42,7 @@ def forgetful() -> None:
     pagination.remembered.forget()
     totals.forget()
     policy.memory.forget()
+    configuration.memory.forget()
     signingkeys.memory.forget()
 
 

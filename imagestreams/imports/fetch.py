@@ -9,10 +9,11 @@ from datetime import datetime
 
 from imagestreams import conditions, formats, manifests, validation
 from imagestreams.formats import Descriptor, ManifestError
+from imagestreams.imports import routing
+from imagestreams.imports.routing import RoutedRepository
 from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec, prioritised
 from imagestreams.types import GROUP, Image
-from imagestreams.upstream.client import RepositoryClient
 from imagestreams.upstream.errors import UpstreamError
 from registry_meta.kube import errors
 from registry_meta.kube.meta import GroupKind
@@ -94,16 +95,16 @@ class Fetcher:
         try:
             found = {tag or "latest" for tag in self._sources.repository(repository, insecure=insecure).tags()}
         except UpstreamError as error:
-            return Listed(conditions.tag_list_failure(error, repository.exact()))
+            return Listed(routing.tag_list_failure(error, repository.exact()))
         return Listed(SUCCESS, prioritised(list(found)))
 
     def _one(self, wanted: Wanted) -> Fetched:
         try:
             return _storable(self._fetched(wanted))
         except UpstreamError as error:
-            return Fetched(conditions.image_failure(error, wanted.source()))
+            return Fetched(routing.image_failure(error, wanted.source()))
         except _MemberFailed as error:
-            return Fetched(conditions.image_failure(error.failure, wanted.source(error.digest)))
+            return Fetched(routing.image_failure(error.failure, wanted.source(error.digest)))
         except _Unreadable as error:
             return Fetched(conditions.internal_failure(f"{wanted.source().exact()}: {error}"))
         except ManifestError as error:
@@ -119,7 +120,7 @@ class Fetcher:
         return Fetched(SUCCESS, self._platform(wanted, repository, _chosen(wanted, parsed).digest))
 
     def _whole(
-        self, wanted: Wanted, repository: RepositoryClient, index: formats.ManifestList | formats.OCIIndex
+        self, wanted: Wanted, repository: RoutedRepository, index: formats.ManifestList | formats.OCIIndex
     ) -> Fetched:
         """Return the image of an index with those of all its members; one that fails fails the whole."""
         image = manifests.image_from(index, source=wanted.repository, now=self._now)
@@ -135,14 +136,14 @@ class Fetcher:
         with ThreadPoolExecutor(min(PARALLEL, len(index.members)), thread_name_prefix="import") as pool:
             return Fetched(SUCCESS, image, list(pool.map(member, index.members)))
 
-    def _platform(self, wanted: Wanted, repository: RepositoryClient, digest: str) -> Image:
+    def _platform(self, wanted: Wanted, repository: RoutedRepository, digest: str) -> Image:
         """Return the image behind a digest; of an index inside an index, that of the wanted platform."""
         parsed = _read(repository, digest)
         if isinstance(parsed, formats.ManifestList | formats.OCIIndex):
             parsed = _read(repository, _chosen(wanted, parsed).digest)
         return self._single(wanted, repository, parsed)
 
-    def _single(self, wanted: Wanted, repository: RepositoryClient, manifest: formats.Manifest) -> Image:
+    def _single(self, wanted: Wanted, repository: RoutedRepository, manifest: formats.Manifest) -> Image:
         if isinstance(manifest, formats.Schema1):
             sizes = {digest: repository.blob_size(digest) for digest in manifests.unsized_layers(manifest)}
             return manifests.image_from(manifest, source=wanted.repository, now=self._now, blob_sizes=sizes)
@@ -174,7 +175,7 @@ class _Unreadable(ManifestError):
     """What the registry sent is no manifest of the kind that it says, or names nothing."""
 
 
-def _read(repository: RepositoryClient, reference: str) -> formats.Manifest:
+def _read(repository: RoutedRepository, reference: str) -> formats.Manifest:
     manifest = repository.manifest(reference)
     try:
         return formats.parse(manifest.media_type, manifest.body)

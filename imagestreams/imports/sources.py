@@ -1,8 +1,12 @@
-"""Where the images of a namespace are looked for: at their registry, with the credentials that fit."""
+"""Where the images of a namespace are looked for: at mirrors and registries, with the credentials that fit."""
 
 from __future__ import annotations
 
+from imagestreams import configuration
+from imagestreams.configuration import Configuration
 from imagestreams.credentials import Keyring
+from imagestreams.imports.routing import RoutedRepository
+from imagestreams.mirrors import Place
 from imagestreams.reference import PullSpec
 from imagestreams.upstream.attempts import Attempts
 from imagestreams.upstream.client import RepositoryClient, UpstreamClient
@@ -10,23 +14,35 @@ from imagestreams.upstream.values import Credential, Deadline, Repository
 
 
 class Sources:
-    """Gives clients of repositories for one import, each with the credentials of its namespace that fit.
+    """Gives repositories for one import, with the credentials of its namespace for each place where they are looked for.
 
     No call of theirs outlasts `deadline`. `attempts` tells what became of the credentials.
     """
 
-    def __init__(self, client: UpstreamClient, keyring: Keyring, *, deadline: Deadline | None = None) -> None:
+    def __init__(
+        self,
+        client: UpstreamClient,
+        keyring: Keyring,
+        *,
+        cluster: Configuration | None = None,
+        deadline: Deadline | None = None,
+    ) -> None:
+        """Take what the cluster says of registries, which is what it says now if nothing else is given."""
         self._client = client
         self._keyring = keyring
+        self._registries = (cluster or configuration.current()).registries
         self._deadline = deadline
         self.attempts = Attempts()
 
-    def repository(self, spec: PullSpec, *, insecure: bool) -> RepositoryClient:
-        """Return the client of the repository that a pull spec is in; nothing is asked yet."""
-        host, path = spec.host_and_path()
+    def repository(self, spec: PullSpec, *, insecure: bool) -> RoutedRepository:
+        """Return the repository that a pull spec is in; nothing is asked yet."""
+        return RoutedRepository(spec.repository(), self._registries, self._connect, insecure=insecure)
+
+    def _connect(self, place: Place) -> RepositoryClient:
+        host, path = place.spec.host_and_path()
         logins: list[Credential | None] = [
             Credential(login.username, login.password, login.identity_token, login.registry_token, origin=login.origin)
-            for login in self._keyring.logins(spec)
+            for login in self._keyring.logins(place.spec)
         ]
         if logins:
             # What is public stays so for those whose password is wrong.
@@ -34,7 +50,7 @@ class Sources:
         return self._client.repository(
             Repository(host, path),
             credentials=logins,
-            insecure=insecure,
+            insecure=place.insecure,
             deadline=self._deadline,
             attempts=self.attempts,
         )

@@ -56,6 +56,7 @@ PURE = (
     "imagestreams.conditions",
     "imagestreams.manifests",
     "imagestreams.validation",
+    "imagestreams.whitelist",
     "imagestreams.rows",
     "imagestreams.imports.plan",
     "imagestreams.triggers.match",
