@@ -18,6 +18,16 @@ def may_pull(actor: Actor, namespace: str, stream: str) -> bool:
     return policy.decide(actor, asked).allowed
 
 
+def may_import_from_anywhere(actor: Actor) -> bool:
+    """Return whether an actor may import from registries that are not allowed to users: whoever may make images."""
+    asked = (
+        Attributes(verb="create", namespace="", group=GROUP, version=VERSION, resource=resource, name="")
+        # The second is the word of old, which only roles for everything know.
+        for resource in ("images", "imagestreammapping")
+    )
+    return any(policy.decide(actor, each).allowed for each in asked)
+
+
 def may_create_tags(actor: Actor, namespace: str, *, resource: str) -> bool:
     """Return whether an actor may create tags, as one of their two kinds, which writing to a missing stream demands."""
     asked = Attributes(verb="create", namespace=namespace, group=GROUP, version=VERSION, resource=resource, name="")

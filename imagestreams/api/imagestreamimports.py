@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-
-from imagestreams import holds, tags, validation
+from imagestreams import access, configuration, holds, tags, validation, whitelist
 from imagestreams.api.imagestreams import find_stream
 from imagestreams.imports import run
 from imagestreams.types import GROUP, VERSION, ImageStreamImport, ImageStreamImportStatus
@@ -39,18 +37,27 @@ class ImageStreamImportStorage:
         if not obj.metadata.name and obj.metadata.generate_name:
             raise errors.internal_error("metadata.name was not generated")
         obj.status = ImageStreamImportStatus()
-        tags.default_import(obj, import_mode=settings.ENVIRONMENT.import_mode)
+        tags.default_import(obj, import_mode=configuration.current().import_mode)
         problems = machinery.object_meta(obj.metadata, namespaced=True, name_rule=validation.stream_name)
         problems += validation.image_stream_import(obj)
         if problems:
             raise errors.invalid(IMPORTS.group_kind, obj.metadata.name, problems)
         for admission in ADMISSIONS:
             admission(Creation(IMPORTS, context.namespace, obj.metadata.name, context.now))
+        refused = _not_allowed(obj, context=context)
+        if refused:
+            raise errors.invalid(IMPORTS.group_kind, obj.metadata.name, refused)
         held = _held(obj, context=context)
         if held:
             raise errors.invalid(IMPORTS.group_kind, obj.metadata.name, held)
         context.reason = context.reason or "imported on request"
         return run.execute(obj, context=context, deadline=deadline)
+
+
+def _not_allowed(obj: ImageStreamImport, *, context: Context) -> list[FieldError]:
+    """Return what the actor may not import from; whoever may make images may import from everywhere."""
+    problems = whitelist.import_problems(obj, configuration.current().whitelist)
+    return problems if problems and not access.may_import_from_anywhere(context.actor) else []
 
 
 def _held(obj: ImageStreamImport, *, context: Context) -> list[FieldError]:

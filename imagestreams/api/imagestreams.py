@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.conf import settings
-
 from authz.api import limitranges
 from authz.api.limitranges import LimitRange
-from imagestreams import access, holds, ledger, limits, rows, tags, validation
+from imagestreams import access, configuration, holds, ledger, limits, rows, tags, validation, whitelist
 from imagestreams.api.layers import LayersStorage
 from imagestreams.api.secrets import SecretsStorage
 from imagestreams.hosts import registry_hosts
@@ -42,7 +40,7 @@ class ImageStreamStrategy(Strategy[ImageStream]):
 
     def default(self, obj: ImageStream) -> None:
         """Fill in import mode and reference policy of each tag; sort the tags, the last duplicate wins."""
-        tags.default_stream(obj, import_mode=settings.ENVIRONMENT.import_mode)
+        tags.default_stream(obj, import_mode=configuration.current().import_mode)
 
     def prepare_create(self, obj: ImageStream, *, context: Context) -> None:
         """Start the generations and, but for internal writes, an empty history."""
@@ -58,13 +56,15 @@ class ImageStreamStrategy(Strategy[ImageStream]):
 
     def validate(self, obj: ImageStream, *, context: Context) -> list[FieldError]:
         """Run the tag engine and hold the stream to the limits of its namespace and the rules of the API."""
-        return self._engine(obj, None, context=context) + validation.image_stream(obj)
+        problems = self._engine(obj, None, context=context) + validation.image_stream(obj)
+        return problems + whitelist.stream_problems(obj, None, configuration.current().whitelist)
 
     def validate_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> list[FieldError]:
         """Run the tag engine on what changed; hold the stream to its limits and to the rules of the API."""
         # Clients are told of labels and annotations once by the machinery, and once more by the kind.
         repeated = metadata.attributes(new.metadata) + metadata.attributes(new.metadata)
         problems = repeated + self._engine(new, old, context=context) + validation.image_stream(new)
+        problems += whitelist.stream_problems(new, old, configuration.current().whitelist)
         return problems + holds.violations(new, old, now=context.now)
 
     def _engine(self, new: ImageStream, old: ImageStream | None, *, context: Context) -> list[FieldError]:
@@ -109,6 +109,7 @@ class ImageStreamStatusStrategy(ImageStreamStrategy):
         why = _excess(new, old, self._ranges)
         refused = [errors.field_forbidden("imageStream", limits.refusal(new, why))] if why else []
         refused += validation.image_stream_status(new, old)
+        refused += whitelist.status_problems(new, old, configuration.current().whitelist)
         return refused + holds.violations(new, old, now=context.now)
 
 

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-
-from imagestreams import holds, manifests, rows, tags, validation
+from imagestreams import configuration, holds, manifests, rows, tags, validation, whitelist
 from imagestreams.api.imagestreamimages import find_image
 from imagestreams.api.tagwrites import (
     check_change,
@@ -113,7 +111,7 @@ class ImageStreamTagStorage:
         if obj.tag is not None and not obj.tag.name:
             obj.tag.name = tag
         if obj.tag is not None:
-            tags.default_tag(obj.tag, import_mode=settings.ENVIRONMENT.import_mode)
+            tags.default_tag(obj.tag, import_mode=configuration.current().import_mode)
         problems = _problems(obj)
         if problems:
             raise errors.invalid(IMAGE_STREAM_TAGS.group_kind, obj.metadata.name, problems)
@@ -191,7 +189,13 @@ def _lax_split(name: str) -> tuple[str, str]:
 def _problems(obj: ImageStreamTag) -> list[FieldError]:
     """Return what is wrong with a new tag."""
     problems = machinery.object_meta(obj.metadata, namespaced=True, name_rule=machinery.path_segment)
-    return problems + validation.image_stream_tag(obj)
+    return problems + validation.image_stream_tag(obj) + _not_allowed(obj, None)
+
+
+def _not_allowed(new: ImageStreamTag, old: ImageStreamTag | None) -> list[FieldError]:
+    """Return why the wish of a tag is not allowed; what it was before stays so."""
+    known = configuration.current().whitelist.knowing(whitelist.source_of(old.tag if old is not None else None))
+    return whitelist.tag_problems(new.tag, "tag", known, insecure=whitelist.is_insecure(new.metadata))
 
 
 def _check_change(new: ImageStreamTag, old: ImageStreamTag, *, missing: bool, context: Context) -> None:
@@ -199,7 +203,7 @@ def _check_change(new: ImageStreamTag, old: ImageStreamTag, *, missing: bool, co
         if new.tag is not None:
             new.tag.annotations = new.metadata.annotations
         new.conditions, new.image = old.conditions, old.image
-        return validation.image_stream_tag_update(new, old)
+        return validation.image_stream_tag_update(new, old) + _not_allowed(new, old)
 
     new.metadata.labels = new.metadata.labels or old.metadata.labels
     check_change(new, new.tag, missing=missing, context=context, made=lambda: _problems(new), changed=changed)

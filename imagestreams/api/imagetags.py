@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from django.conf import settings
 
-from imagestreams import rows, tags, validation
+from imagestreams import configuration, rows, tags, validation, whitelist
 from imagestreams.api.imagestreamimages import find_image
 from imagestreams.api.tagwrites import (
     check_change,
@@ -72,7 +71,7 @@ class ImageTagStorage:
         require_name(obj.metadata, IMAGE_TAGS.group_kind)
         if obj.spec is not None:
             obj.spec.name = obj.spec.name or obj.metadata.name.partition(":")[2]
-            tags.default_tag(obj.spec, import_mode=settings.ENVIRONMENT.import_mode)
+            tags.default_tag(obj.spec, import_mode=configuration.current().import_mode)
         problems = _problems(obj)
         if problems:
             raise errors.invalid(IMAGE_TAGS.group_kind, obj.metadata.name, problems)
@@ -99,7 +98,7 @@ class ImageTagStorage:
             check_tag_version(new, stream, missing=missing, context=context)
             check_change(
                 new, new.spec, missing=missing, context=context, made=lambda: _problems(new),
-                changed=lambda: validation.image_tag_update(new, old),
+                changed=lambda: validation.image_tag_update(new, old) + _not_allowed(new, old),
             )  # fmt: skip
             existed.append(old.spec is not None)
             if new.spec is None:
@@ -134,7 +133,13 @@ def _listed(stream: ImageStream, context: Context) -> Iterator[tuple[str, str]]:
 def _problems(obj: ImageTag) -> list[FieldError]:
     """Return what is wrong with a new tag."""
     problems = machinery.object_meta(obj.metadata, namespaced=True, name_rule=machinery.path_segment)
-    return problems + validation.image_tag(obj)
+    return problems + validation.image_tag(obj) + _not_allowed(obj, None)
+
+
+def _not_allowed(new: ImageTag, old: ImageTag | None) -> list[FieldError]:
+    """Return why the wish of a tag is not allowed; what it was before stays so."""
+    known = configuration.current().whitelist.knowing(whitelist.source_of(old.spec if old is not None else None))
+    return whitelist.tag_problems(new.spec, "spec", known, insecure=whitelist.is_insecure(new.metadata))
 
 
 IMAGE_TAGS = Resource(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from django.conf import settings
-
-from imagestreams import access, tags
+from imagestreams import access, configuration, tags
 from imagestreams.api import imagestreams as streams
 from imagestreams.api.imagestreams import IMAGE_STREAMS
 from imagestreams.types import ImageStream, ImageStreamTag, ImageTag, TagReference
@@ -124,7 +122,7 @@ def check_change(
     `new` as a new tag and as a changed one.
     """
     if wish is not None:
-        tags.default_tag(wish, import_mode=settings.ENVIRONMENT.import_mode)
+        tags.default_tag(wish, import_mode=configuration.current().import_mode)
     if missing:
         if wish is not None and not wish.name:
             wish.name = new.metadata.name.partition(":")[2]
