@@ -14,7 +14,7 @@ from imagestreams.upstream.values import Credential, Deadline, Repository
 
 
 class Sources:
-    """Gives repositories for one import, with the credentials of its namespace for each place where they are looked for.
+    """Gives repositories for one import, with the credentials of its namespace that fit the places to look.
 
     No call of theirs outlasts `deadline`. `attempts` tells what became of the credentials.
     """
@@ -30,7 +30,9 @@ class Sources:
         """Take what the cluster says of registries, which is what it says now if nothing else is given."""
         self._client = client
         self._keyring = keyring
-        self._registries = (cluster or configuration.current()).registries
+        known = cluster or configuration.current()
+        self._registries = known.registries
+        client.trust(known.authorities)
         self._deadline = deadline
         self.attempts = Attempts()
 

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -13,6 +14,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import ProxyManager
 
 from imagestreams.upstream import pools
+from imagestreams.upstream.errors import Untrusted
 
 POOLED_HOSTS = 64
 
@@ -34,11 +36,11 @@ class Session(requests.Session):
 
 
 class Adapter(HTTPAdapter):
-    """Connection pools, one for each host and trust; `verify` of a request chooses between two TLS contexts."""
+    """Connection pools, one for each host and trust; `verify` of a request says whether certificates are verified."""
 
     def __init__(self, *, connections: int, public_only: bool, ca_bundle: Path | None) -> None:
         self._public_only = public_only
-        self._trusting = trust(ca_bundle)
+        self.authorities = Authorities(ca_bundle)
         self._trustful = blind_trust()
         super().__init__(pool_connections=POOLED_HOSTS, pool_maxsize=connections)
 
@@ -58,10 +60,47 @@ class Adapter(HTTPAdapter):
     ) -> tuple[Mapping[str, object], dict[str, object]]:
         """Return what tells pools apart: where they lead, and whether the certificate there is verified."""
         host, _ = super().build_connection_pool_key_attributes(request, True)
-        return host, {"ssl_context": self._trusting if verify else self._trustful}
+        return host, {"ssl_context": self.authorities.context(request.url or "") if verify else self._trustful}
 
     def cert_verify(self, conn: object, url: str, verify: object, cert: object) -> None:
         """Leave the pool as it is: its TLS context says everything."""
+
+
+class Authorities:
+    """Whom to trust with which host: the usual authorities, and for some hosts others in addition."""
+
+    def __init__(self, ca_bundle: Path | None) -> None:
+        self._ca_bundle = ca_bundle
+        self._usual = trust(ca_bundle)
+        self._texts: Mapping[str, str] = {}
+        self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
+
+    def add(self, texts: Mapping[str, str]) -> None:
+        """Trust, from now on, the authorities (PEM) of a `host[:port]` with it, and no longer those that were added."""
+        if texts != self._texts:
+            self._texts = {host.lower().removesuffix(":443"): text for host, text in texts.items()}
+            # Of those that are still trusted the connections go on.
+            self._contexts = {key: made for key, made in self._contexts.items() if self._texts.get(key[0]) == key[1]}
+
+    def context(self, url: str) -> ssl.SSLContext:
+        """Return what verifies the host of a URL; raises Untrusted when what was added for it is no certificate."""
+        host = urlsplit(url).netloc.rpartition("@")[2].lower().removesuffix(":443")
+        text = self._texts.get(host)
+        if text is None:
+            return self._usual
+        made = self._contexts.get((host, text))
+        if made is None:
+            made = self._contexts.setdefault((host, text), self._extended(host, text))
+        return made
+
+    def _extended(self, host: str, text: str) -> ssl.SSLContext:
+        context = trust(self._ca_bundle)
+        try:
+            context.load_verify_locations(cadata=text)
+        except (ssl.SSLError, ValueError) as error:
+            words = f"tls: the authorities that are to be trusted for {host} in addition are no certificates"
+            raise Untrusted(words) from error
+        return context
 
 
 def trust(ca_bundle: Path | None) -> ssl.SSLContext:

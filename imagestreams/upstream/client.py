@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +78,10 @@ class UpstreamClient:
         other = copy.copy(self)
         other._services = replace(self._services, transport=self._transport.in_background())
         return other
+
+    def trust(self, authorities: Mapping[str, str]) -> None:
+        """Trust further authorities (PEM), each with the `host[:port]` that it is given for."""
+        self._transport.authorities.add(authorities)
 
     def close(self) -> None:
         """Close the connections that are kept open."""

@@ -95,6 +95,7 @@ class Transport:
         self._user_agent = user_agent
         self._direct = direct
         adapter = Adapter(connections=limits.per_host, public_only=not allow_private, ca_bundle=ca_bundle)
+        self.authorities = adapter.authorities
         self._session = Session(adapter)
         self._lock = threading.Lock()
         self._slots: dict[str, threading.BoundedSemaphore] = defaultdict(

@@ -61,6 +61,64 @@ def test_trust_is_not_shared_between_secure_and_insecure(registry: StandIn) -> N
     client.close()
 
 
+@pytest.fixture
+def client() -> Iterator[UpstreamClient]:
+    made = UpstreamClient(limits=Limits(), allow_private=True)
+    yield made
+    made.close()
+
+
+def listed(client: UpstreamClient, host: str) -> list[str]:
+    return list(client.repository(Repository(host, "team/app")).tags())
+
+
+def test_an_authority_of_a_host_is_trusted_with_it_until_it_is_taken_back(
+    client: UpstreamClient, registry: StandIn, tls: TLS
+) -> None:
+    client.trust({registry.host: tls.authority.read_text()})
+    assert listed(client, registry.host) == ["a"]
+
+    client.trust({})
+
+    with pytest.raises(Untrusted):
+        listed(client, registry.host)
+
+
+def test_an_authority_of_a_host_is_not_trusted_with_others(client: UpstreamClient, registry: StandIn, tls: TLS) -> None:
+    text = tls.authority.read_text()
+    client.trust({"127.0.0.1": text, "127.0.0.1:1": text, "example.com": text})
+
+    with pytest.raises(Untrusted, match="unknown authority"):
+        listed(client, registry.host)
+
+
+def test_a_connection_that_was_trusted_is_not_used_again_once_it_is_not(
+    client: UpstreamClient, registry: StandIn, tls: TLS
+) -> None:
+    client.trust({registry.host: tls.authority.read_text()})
+    listed(client, registry.host)
+    before = registry.connections
+
+    listed(client, registry.host)
+    kept = registry.connections
+    client.trust({"example.com": tls.authority.read_text()})
+
+    assert kept == before
+    with pytest.raises(Untrusted):
+        listed(client, registry.host)
+
+
+@pytest.mark.parametrize("text", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
+def test_an_authority_that_is_none_fails_its_host_alone(
+    client: UpstreamClient, registry: StandIn, tls: TLS, text: str
+) -> None:
+    client.trust({registry.host: tls.authority.read_text(), "127.0.0.1:1": text})
+
+    assert listed(client, registry.host) == ["a"]
+    with pytest.raises(Untrusted, match=r"trusted for 127.0.0.1:1 in addition are no certificates"):
+        listed(client, "127.0.0.1:1")
+
+
 def test_a_token_service_without_encryption_gets_no_password(tls: TLS) -> None:
     def answer(request: Request) -> Reply:
         return Reply(401, "", {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1:1/token",service="s"'})
