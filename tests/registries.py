@@ -271,7 +271,7 @@ class _StandInHandler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    do_HEAD = do_POST = do_GET
+    do_HEAD = do_POST = do_PUT = do_GET
 
 
 def _end(server: http.server.ThreadingHTTPServer, thread: threading.Thread) -> None:
