@@ -119,7 +119,7 @@ class RepositoryClient:
     def manifest(self, reference: str) -> Manifest:
         """Return the manifest of a tag or digest; its own digest is computed from what came, never believed.
 
-        Raises IntegrityError for bytes without the digest that they were asked by, or that the registry gives them.
+        Raises IntegrityError for bytes without the digest that they were asked by, or that the registry says they have.
         """
         answer = self._get(_manifest(reference), limit=self._limits.manifest_bytes, accept=media.ACCEPT)
         kind = media.media_type(answer.headers.get("Content-Type") or "")

@@ -17,10 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.authorities import Authority
 from tests.fault_proxy import PLAIN, Fault, FaultProxy
+from tests.postgres import Postgres, binaries
 from tests.processes import wait_until
+from tests.redis_server import Redis
 from tests.registries import ROBOT, Distribution
+from tests.requirements import found
+from tests.served import EMBEDDED
 from tests.served.api import Api, stream_import
 from tests.served.following import Follower
 from tests.served.import_faults import Case, Trick, Way
@@ -38,9 +44,8 @@ ENVIRONMENT = {
     "UPSTREAM_TIMEOUT": "5",
     "WORKER_CONCURRENCY": "32",
 }
-"""A server that looks often and waits for nobody."""
 AT_ONCE = 16
-PATIENCE = 60.0
+PATIENCE = 90.0
 HISTORY = "apis/history.registry-meta.io/v1alpha1"
 TAG = "latest"
 
@@ -147,6 +152,18 @@ class Stage:
             way.speak(self.authority.identity(expired=True).context())
         else:
             way.speak(self.authority.identity("registry.example").context())
+
+
+def impatient_server(kind: str, stage: Stage, stack: ExitStack) -> Server:
+    """Start a server that looks often, waits for nobody, and trusts the authority of a stage."""
+    environment = {**ENVIRONMENT, "UPSTREAM_CA_BUNDLE": str(stage.authority.file)}
+    if kind == EMBEDDED:
+        return stack.enter_context(Server(environment=environment))
+    if binaries() is None or not found("redis-server"):
+        pytest.skip("PostgreSQL or Redis is not installed")
+    database_url = stack.enter_context(Postgres()).create("faults")
+    redis_url = stack.enter_context(Redis()).url
+    return stack.enter_context(Server(database_url=database_url, redis_url=redis_url, environment=environment))
 
 
 def play(server: Server, stage: Stage, cases: Sequence[Case], fleeting: Sequence[Case] = ()) -> list[Scene]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tests import faults
+from tests.conformance.registry_content import DOCKER
 from tests.fault_proxy import Act, Fault
 
 INTERNAL, NOT_FOUND, UNAUTHORIZED = "InternalError", "NotFound", "Unauthorized"
@@ -153,9 +154,14 @@ UNREADABLE = [
     *_lasting(
         TAG,
         ("manifest-html", faults.answer(200, faults.HTML), INTERNAL, "error unmarshalling content: .*"),
-        ("manifest-empty", faults.with_body(lambda _: b""), INTERNAL, "error unmarshalling content: .*"),
-        ("manifest-no-json", faults.with_body(lambda body: body[1:]), INTERNAL, "error unmarshalling content: .*"),
-        ("manifest-object", faults.with_body(lambda _: b"{}"), INTERNAL, "mediaType in manifest should be .*"),
+        ("manifest-empty", faults.answer(200, "", Content_Type=DOCKER), INTERNAL, "error unmarshalling content: .*"),
+        ("manifest-no-json", faults.answer(200, "{", Content_Type=DOCKER), INTERNAL, "error unmarshalling content: .*"),
+        (
+            "manifest-object",
+            faults.answer(200, "{}", Content_Type=DOCKER),
+            INTERNAL,
+            "mediaType in manifest should be .*",
+        ),
         (
             "manifest-other-type",
             faults.with_headers(Content_Type="application/vnd.oci.image.manifest.v1+json"),

@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import cache
 from itertools import pairwise
 
 import pytest
 
 from tests.requirements import needs
-from tests.served.fault_play import ENVIRONMENT, Scene, Stage, essence, failures, head, matches, play
-from tests.served.import_faults import CASES, FLEETING, INTERNAL, NOT_FOUND, UNAUTHORIZED
-from tests.server import Server
+from tests.served import EMBEDDED, SCALED
+from tests.served.fault_play import Scene, Stage, essence, failures, head, impatient_server, matches, play
+from tests.served.import_faults import CASES, FLEETING, INTERNAL, NOT_FOUND, UNAUTHORIZED, Case
 
 pytestmark = needs("docker-registry")
 CODES = {INTERNAL: 500, NOT_FOUND: 404, UNAUTHORIZED: 401}
-each_fault = pytest.mark.parametrize("name", [case.name for case in CASES])
-each_fleeting_fault = pytest.mark.parametrize("name", [case.name for case in FLEETING])
+SAMPLE = {
+    *("manifest-404", "manifest-429-retry-after", "manifest-503", "manifest-stall-in-body", "manifest-altered"),
+    *("config-wrong-digest", "member-404", "refused", "ping-500", "tls-expired", "token-500", "password-refused"),
+    *("once-500", "once-token-500"),
+}
+"""The faults that are played on PostgreSQL and Redis, too."""
+
+
+def each(cases: Sequence[Case]) -> pytest.MarkDecorator:
+    """Return a mark that asks for each scene of some cases, on each kind of server."""
+    names = [(EMBEDDED, case.name) for case in cases] + [(SCALED, case.name) for case in cases if case.name in SAMPLE]
+    return pytest.mark.parametrize("scene", names, ids="-".join, indirect=True)
+
+
+each_fault, each_fleeting_fault = each(CASES), each(FLEETING)
 
 
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scene]]:
-    """What came of every fault."""
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict[str, Scene]]]:
+    """What plays the faults on a kind of server, once, and tells what came of each."""
     with ExitStack() as stack:
         stage = Stage(tmp_path_factory.mktemp("faults"), stack)
-        environment = {**ENVIRONMENT, "UPSTREAM_CA_BUNDLE": str(stage.authority.file)}
-        server = stack.enter_context(Server(environment=environment))
-        yield {scene.case.name: scene for scene in play(server, stage, CASES, FLEETING)}
+
+        @cache
+        def of(kind: str) -> dict[str, Scene]:
+            chosen = [
+                [case for case in cases if kind == EMBEDDED or case.name in SAMPLE] for cases in (CASES, FLEETING)
+            ]
+            with ExitStack() as for_now:
+                server = impatient_server(kind, stage, for_now)
+                return {scene.case.name: scene for scene in play(server, stage, *chosen)}
+
+        yield of
+
+
+@pytest.fixture
+def scene(request: pytest.FixtureRequest, played: Callable[[str], dict[str, Scene]]) -> Scene:
+    """What came of a fault."""
+    kind, name = request.param
+    return played(kind)[name]
 
 
 @each_fault
-def test_a_tag_stays_and_says_why(scenes: dict[str, Scene], name: str) -> None:
-    scene = scenes[name]
-
+def test_a_tag_stays_and_says_why(scene: Scene) -> None:
     (condition,) = failures(scene.during)
 
     assert head(scene.during) == scene.pushed[0]
@@ -41,9 +68,7 @@ def test_a_tag_stays_and_says_why(scenes: dict[str, Scene], name: str) -> None:
 
 
 @each_fault
-def test_the_answer_to_an_import_says_why(scenes: dict[str, Scene], name: str) -> None:
-    scene = scenes[name]
-
+def test_the_answer_to_an_import_says_why(scene: Scene) -> None:
     status = scene.answer["status"]
 
     assert (status["status"], status["reason"]) == ("Failure", scene.case.reason)
@@ -53,21 +78,18 @@ def test_the_answer_to_an_import_says_why(scenes: dict[str, Scene], name: str) -
 
 
 @each_fault
-def test_after_the_fault_the_tag_moves_and_says_nothing(scenes: dict[str, Scene], name: str) -> None:
-    scene = scenes[name]
-
+def test_after_the_fault_the_tag_moves_and_says_nothing(scene: Scene) -> None:
     assert head(scene.after) == scene.pushed[1]
     assert failures(scene.after) == []
 
 
 @each_fault
-def test_the_ledger_tells_of_two_moves(scenes: dict[str, Scene], name: str) -> None:
-    assert scenes[name].history == scenes[name].pushed
+def test_the_ledger_tells_of_two_moves(scene: Scene) -> None:
+    assert scene.history == scene.pushed
 
 
 @each_fault
-def test_a_watch_sees_no_step_twice_and_none_back(scenes: dict[str, Scene], name: str) -> None:
-    scene = scenes[name]
+def test_a_watch_sees_no_step_twice_and_none_back(scene: Scene) -> None:
     versions = [int(stream["metadata"]["resourceVersion"]) for stream in scene.seen]
     heads = [head(stream) for stream in scene.seen]
 
@@ -77,10 +99,8 @@ def test_a_watch_sees_no_step_twice_and_none_back(scenes: dict[str, Scene], name
 
 
 @each_fleeting_fault
-def test_nobody_is_told_of_a_fault_that_is_over_at_the_next_try(scenes: dict[str, Scene], name: str) -> None:
-    scene = scenes[name]
-
+def test_nobody_is_told_of_a_fault_that_is_over_at_the_next_try(scene: Scene) -> None:
     assert head(scene.after) == scene.pushed[1]
     assert scene.history == scene.pushed
     assert not any(failures(stream) for stream in scene.seen)
-    assert scene.met == (0 if name == "once-nothing" else 1)
+    assert scene.met == (0 if scene.case.name == "once-nothing" else 1)
