@@ -14,6 +14,11 @@ IMAGES = Counter(
     "registry_meta_imported_images_total", "Images that imports asked for: Success, or the reason of the failure.",
     ("outcome",), registry=None,
 )  # fmt: skip
+CHECKS = Counter(
+    "registry_meta_schedule_checks_total",
+    "Looks at tags by the clock: Unchanged, Same, Moved, PutOff, or the kind of failure.",
+    ("outcome",), registry=None,
+)  # fmt: skip
 DELIVERIES = Counter(
     "registry_meta_deliveries_total", "Attempts to tell a consumer of a moved tag, by how they went.",
     ("outcome",), registry=None,

@@ -83,14 +83,16 @@ class ImageBlobs(models.Model):
 
 
 class DueImport(models.Model):
-    """An import that is to be done: one row a stream for what its spec asks, one for its schedule.
+    """An import that is to be done: one row a stream for what its spec asks, one for the end of a hold.
 
-    `version` is that of the newest change that asked for it. Whoever works on a row holds it until `leased_until`.
+    `version` is that of the newest change that asked for it. Whoever works on a row holds it until `leased_until`. With
+    `repository` the whole repository of the stream is asked for again, because a registry failed.
     """
 
     namespace = models.CharField(max_length=NAMESPACE)
     name = models.CharField(max_length=NAME)
     scheduled = models.BooleanField(default=False)
+    repository = models.BooleanField(default=False, db_default=False)
     version = models.BigIntegerField()
     due_at = models.DateTimeField()
     attempts = models.IntegerField(default=0)
@@ -104,6 +106,61 @@ class DueImport(models.Model):
         indexes = [
             models.Index(fields=["due_at"], name="due_import_time"),
         ]
+
+
+class ScheduledTag(models.Model):
+    """A tag that the clock looks after: what its registry is asked, when, and what came of it the last time.
+
+    `interval` is in seconds; 0 is a tag that is on no schedule, and is looked after until its registry has recovered.
+    `digest` is what the registry gave for the tag when it was last imported, empty when that has to be found out by an
+    import; it holds while the wish (`wish`) and what the tag points to (`standing`) stay. `due_at` was decided at
+    `settled_at`. Of `failures` in a row the last was of the kind `fault`. `version` is that of the newest change
+    of the stream that changed the row, and `stamp` grows when anybody changes it but who holds it until
+    `leased_until`.
+    """
+
+    namespace = models.CharField(max_length=NAMESPACE)
+    stream = models.CharField(max_length=NAME)
+    tag = models.CharField(max_length=NAME)
+    host = models.CharField(max_length=NAMESPACE)
+    repository = models.CharField(max_length=NAME)
+    reference = models.CharField(max_length=NAME)
+    pullspec = models.TextField()
+    insecure = models.BooleanField(default=False)
+    wish = models.CharField(max_length=64)
+    interval = models.IntegerField()
+    digest = models.CharField(max_length=DIGEST, default="")
+    standing = models.CharField(max_length=DIGEST, default="")
+    due_at = models.DateTimeField()
+    settled_at = models.DateTimeField()
+    failures = models.IntegerField(default=0)
+    fault = models.CharField(max_length=20, default="")
+    version = models.BigIntegerField()
+    stamp = models.IntegerField(default=0)
+    holder = models.CharField(max_length=32, default="")
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "imagestreams_scheduled_tag"
+        constraints = [
+            models.UniqueConstraint(fields=["namespace", "stream", "tag"], name="scheduled_tag_once"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="scheduled_tag_time"),
+            models.Index(fields=["host", "repository", "reference"], name="scheduled_tag_source"),
+        ]
+
+
+class PausedHost(models.Model):
+    """A registry that is left alone until a moment, because it asked for that or failed several times (`failures`)."""
+
+    host = models.CharField(max_length=NAMESPACE, primary_key=True)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    failures = models.IntegerField(default=0)
+
+    class Meta:
+        db_table = "imagestreams_paused_host"
 
 
 class Subscription(models.Model):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from imagestreams import holds
+from imagestreams import holds, intervals
 from imagestreams.generations import LEGACY, LOCAL, PRESERVE_ORIGINAL, SOURCE
 from imagestreams.reference import InvalidReference, PullSpec
 from imagestreams.types import (
@@ -114,7 +114,8 @@ def tag_reference(tag: TagReference, path: str) -> list[FieldError]:
     policy = tag.reference_policy.type
     if policy not in (SOURCE, LOCAL):
         problems.append(invalid_value(f"{path}.referencePolicy.type", policy, 'valid values are "Source", "Local"'))
-    return problems + _import_mode(tag.import_policy, path) + holds.problems(tag.annotations, path)
+    problems += _import_mode(tag.import_policy, path) + holds.problems(tag.annotations, path)
+    return problems + intervals.problems(tag.annotations, path)
 
 
 def _tag_source(source: ObjectReference, policy: TagImportPolicy, path: str) -> list[FieldError]:

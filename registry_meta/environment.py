@@ -119,7 +119,10 @@ class Environment:
         "linux/amd64", "The platform that a Legacy import picks from a multi-platform image, `os/architecture`."
     )
     scheduled_import_interval: int = setting(
-        900, "The seconds between two imports of a tag that is imported on schedule.", minimum=1
+        900, "The seconds between two looks at a tag that is imported on schedule.", minimum=1
+    )
+    shortest_import_interval: int = setting(
+        60, "The fewest seconds between two looks that the annotation of a tag may ask for.", minimum=1
     )
     max_images_bulk_imported_per_repository: int = setting(
         50, "The most tags that one import of a whole repository brings in; 0 for no limit."

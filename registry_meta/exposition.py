@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -13,10 +14,14 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from imagestreams.imports import pauses, schedule
 from imagestreams.imports import queue as imports
 from imagestreams.triggers import queue as deliveries
 from registry_meta import counters
 from registry_meta.kube import changes, consumers, meta
+
+PAUSED_HOSTS = 100
+"""The most registries that are told of by name."""
 
 
 class Processes(Collector):
@@ -45,6 +50,27 @@ class Backlog(Collector):
         depth.add_metric(["deliveries"], deliveries.depth())
         depth.add_metric(["imports"], imports.depth(meta.now()))
         yield depth
+        yield from _schedule(meta.now())
+
+
+def _schedule(now: datetime) -> Iterator[Metric]:
+    """Yield how far the clock is behind, and which registries it leaves alone."""
+    backlog = schedule.backlog(now)
+    for name, text, value in (
+        ("tags", "Tags that the clock looks after.", backlog.tags),
+        ("due", "Tags whose time to be looked at has come, at registries that may be asked.", backlog.due),
+        ("lag_seconds", "Seconds since the first of them was due.", backlog.lag),
+    ):
+        gauge = GaugeMetricFamily(f"registry_meta_schedule_{name}", text)
+        gauge.add_metric([], value)
+        yield gauge
+    paused = GaugeMetricFamily(
+        "registry_meta_schedule_paused_seconds", "Seconds for which a registry is left alone yet.", labels=["host"]
+    )
+    # Whoever may import makes up names of hosts: the series are bounded.
+    for host, until in sorted(pauses.paused(now).items(), key=lambda entry: entry[1], reverse=True)[:PAUSED_HOSTS]:
+        paused.add_metric([host], (until - now).total_seconds())
+    yield paused
 
 
 registry = CollectorRegistry(auto_describe=False)

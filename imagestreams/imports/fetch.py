@@ -14,7 +14,7 @@ from imagestreams.imports.routing import RoutedRepository
 from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec, prioritised
 from imagestreams.types import GROUP, Image
-from imagestreams.upstream.errors import UpstreamError
+from imagestreams.upstream.errors import Malformed, UpstreamError
 from registry_meta.kube import errors
 from registry_meta.kube.meta import GroupKind
 
@@ -58,11 +58,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came of fetching one image; `image` and `members` still hold manifest and configuration."""
+    """What came of fetching one image; `image` and `members` still hold manifest and configuration.
+
+    `source` is the digest of what the registry has there, which may be an index where `image` is one of its members.
+    """
 
     status: Status
     image: Image | None = None
     members: list[Image] = field(default_factory=list)
+    source: str = ""
+    failure: UpstreamError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Listed:
 
     status: Status
     tags: list[str] = field(default_factory=list)
+    failure: UpstreamError | None = None
 
 
 class Fetcher:
@@ -95,18 +101,20 @@ class Fetcher:
         try:
             found = {tag or "latest" for tag in self._sources.repository(repository, insecure=insecure).tags()}
         except UpstreamError as error:
-            return Listed(routing.tag_list_failure(error, repository.exact()))
+            return Listed(routing.tag_list_failure(error, repository.exact()), failure=error)
         return Listed(SUCCESS, prioritised(list(found)))
 
     def _one(self, wanted: Wanted) -> Fetched:
         try:
             return _storable(self._fetched(wanted))
         except UpstreamError as error:
-            return Fetched(routing.image_failure(error, wanted.source()))
+            return Fetched(routing.image_failure(error, wanted.source()), failure=error)
         except _MemberFailed as error:
-            return Fetched(routing.image_failure(error.failure, wanted.source(error.digest)))
+            status = routing.image_failure(error.failure, wanted.source(error.digest))
+            return Fetched(status, failure=error.failure)
         except _Unreadable as error:
-            return Fetched(conditions.internal_failure(f"{wanted.source().exact()}: {error}"))
+            status = conditions.internal_failure(f"{wanted.source().exact()}: {error}")
+            return Fetched(status, failure=Malformed(str(error)))
         except ManifestError as error:
             return Fetched(conditions.internal_failure(str(error)))
 
@@ -114,10 +122,11 @@ class Fetcher:
         repository = self._sources.repository(wanted.repository, insecure=wanted.insecure)
         parsed = _read(repository, wanted.reference)
         if not isinstance(parsed, formats.ManifestList | formats.OCIIndex):
-            return Fetched(SUCCESS, self._single(wanted, repository, parsed))
+            return Fetched(SUCCESS, self._single(wanted, repository, parsed), source=parsed.digest)
         if wanted.preserve:
             return self._whole(wanted, repository, parsed)
-        return Fetched(SUCCESS, self._platform(wanted, repository, _chosen(wanted, parsed).digest))
+        member = self._platform(wanted, repository, _chosen(wanted, parsed).digest)
+        return Fetched(SUCCESS, member, source=parsed.digest)
 
     def _whole(
         self, wanted: Wanted, repository: RoutedRepository, index: formats.ManifestList | formats.OCIIndex
@@ -132,9 +141,9 @@ class Fetcher:
                 raise _MemberFailed(descriptor.digest, error) from error
 
         if len(index.members) <= 1:
-            return Fetched(SUCCESS, image, [member(descriptor) for descriptor in index.members])
+            return Fetched(SUCCESS, image, [member(each) for each in index.members], source=index.digest)
         with ThreadPoolExecutor(min(PARALLEL, len(index.members)), thread_name_prefix="import") as pool:
-            return Fetched(SUCCESS, image, list(pool.map(member, index.members)))
+            return Fetched(SUCCESS, image, list(pool.map(member, index.members)), source=index.digest)
 
     def _platform(self, wanted: Wanted, repository: RoutedRepository, digest: str) -> Image:
         """Return the image behind a digest; of an index inside an index, that of the wanted platform."""

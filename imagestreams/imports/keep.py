@@ -10,6 +10,7 @@ from imagestreams import conditions, limits
 from imagestreams.api.images import IMAGES, STORAGE
 from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
 from imagestreams.imports import record
+from imagestreams.imports.errands import Errand
 from imagestreams.types import GROUP, Image, ImageStream, ImageStreamImport, ImageStreamImportStatus
 from registry_meta.kube import store
 from registry_meta.kube.errors import StatusError
@@ -63,7 +64,12 @@ class Overtaken(Exception):
 
 
 def write_stream(
-    request: ImageStreamImport, status: ImageStreamImportStatus, *, seen: ImageStream | None, context: Context
+    request: ImageStreamImport,
+    status: ImageStreamImportStatus,
+    *,
+    seen: ImageStream | None,
+    context: Context,
+    errand: Errand | None = None,
 ) -> ImageStream:
     """Record the outcome in the stream, which is made if it is missing, and return it.
 
@@ -76,7 +82,7 @@ def write_stream(
     )  # fmt: skip
     for attempt in range(ATTEMPTS):
         try:
-            return _recorded(request, status, seen=seen, context=within)
+            return _recorded(request, status, seen=seen, errand=errand, context=within)
         except StatusError as error:
             if limits.is_refusal(error.message):
                 _note_refusal(request, status, error, context=within)
@@ -102,15 +108,23 @@ def _note_refusal(
 
 
 def _recorded(
-    request: ImageStreamImport, status: ImageStreamImportStatus, *, seen: ImageStream | None, context: Context
+    request: ImageStreamImport,
+    status: ImageStreamImportStatus,
+    *,
+    seen: ImageStream | None,
+    errand: Errand | None,
+    context: Context,
 ) -> ImageStream:
     name, meta = request.metadata.name, request.metadata
 
     def edit(stream: ImageStream) -> ImageStream:
-        late = record.overtaken(stream, seen, request, status)
+        asked, told = request, status
+        if errand is not None:
+            asked, told = record.still_wished(stream, request, status, errand.wishes)
+        late = record.overtaken(stream, seen, asked, told)
         if late:
             raise Overtaken(stream, late)
-        record.apply(stream, request, status, now=context.now)
+        record.apply(stream, asked, told, now=context.now)
         return stream
 
     if meta.resource_version or meta.uid or store.find(IMAGE_STREAMS, context.namespace, name) is not None:

@@ -19,16 +19,19 @@ from imagestreams.models import DueImport
 from imagestreams.types import ImageStream
 
 LEASE = timedelta(seconds=30)
+SKEW = timedelta(seconds=60)
+"""How far the clocks of hosts may differ."""
 FIRST_RETRY = 0.2
+FIRST_REPOSITORY_RETRY = 5.0
 LONGEST_RETRY = 1000.0
 
 
-def note(streams: Sequence[tuple[ImageStream, int]], *, interval: int, now: datetime) -> list[int]:
+def note(streams: Sequence[tuple[ImageStream, int]], *, now: datetime) -> list[int]:
     """Bring the rows of changed streams, each given with the version of its change, up to date.
 
     Return the ids of those that are due at once.
     """
-    known = _scheduled(stream.metadata.name for stream, _ in streams)
+    known = _held(stream.metadata.name for stream, _ in streams)
     due: list[int] = []
     for stream, version in streams:
         namespace, name = place = stream.metadata.namespace, stream.metadata.name
@@ -38,26 +41,25 @@ def note(streams: Sequence[tuple[ImageStream, int]], *, interval: int, now: date
                 defaults={"version": version, "due_at": now, "attempts": 0},
             )  # fmt: skip
             due.append(row.pk)
-        _note_clock(stream, version, is_known=place in known, interval=interval, now=now)
+        _note_end(stream, version, is_known=place in known, now=now)
     return due
 
 
-def _note_clock(stream: ImageStream, version: int, *, is_known: bool, interval: int, now: datetime) -> None:
-    """Bring the row of the clock up to date: it comes when a schedule asks for it, or when a hold ends."""
+def _note_end(stream: ImageStream, version: int, *, is_known: bool, now: datetime) -> None:
+    """Bring the row up to date by which the clock comes when a hold ends."""
     place = {"namespace": stream.metadata.namespace, "name": stream.metadata.name, "scheduled": True}
     end = now if holds.released(stream, stream, now=now) else holds.next_end(stream, now=now)
-    if not plan.has_scheduled(stream) and end is None:
+    if end is None:
         if is_known:
             DueImport.objects.filter(**place).delete()
     elif not is_known:
-        due_at = _next_check(now, interval)
-        DueImport.objects.create(**place, version=version, due_at=due_at if end is None else min(due_at, end))
-    elif end is not None:
+        DueImport.objects.create(**place, version=version, due_at=end)
+    else:
         DueImport.objects.filter(**place, due_at__gt=end).update(due_at=end)
 
 
-def _scheduled(names: Iterable[str]) -> set[tuple[str, str]]:
-    """Return which streams of these names have a row for the clock."""
+def _held(names: Iterable[str]) -> set[tuple[str, str]]:
+    """Return which streams of these names have a row for the end of a hold."""
     rows = DueImport.objects.filter(scheduled=True, name__in=set(names))
     return set(rows.values_list("namespace", "name"))
 
@@ -67,22 +69,22 @@ def forget(namespace: str, name: str) -> None:
     DueImport.objects.filter(namespace=namespace, name=name).delete()
 
 
-def _next_check(now: datetime, interval: int) -> datetime:
-    jitter = random.random()  # noqa: S311  # spreads load
-    return plan.next_check(now, interval=interval, jitter=jitter)
+def _free(now: datetime) -> Q:
+    """Return what is held by nobody; a lease that ends later than any can is that of a wrong clock."""
+    return Q(leased_until__isnull=True) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LEASE + SKEW)
 
 
 def pending(now: datetime, *, limit: int) -> list[int]:
     """Return the ids of rows that are due and that nobody holds, the longest waiting first."""
-    free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
-    return list(DueImport.objects.filter(free, due_at__lte=now).order_by("due_at").values_list("pk", flat=True)[:limit])
+    due = DueImport.objects.filter(_free(now), due_at__lte=now)
+    return list(due.order_by("due_at").values_list("pk", flat=True)[:limit])
 
 
 def claim(row_id: int, *, now: datetime) -> DueImport | None:
     """Take a row for the time of a lease; None when it is done, not due yet, or somebody else's."""
     with transaction.atomic():
-        row = DueImport.objects.select_for_update().filter(pk=row_id).first()
-        if row is None or row.due_at > now or (row.leased_until is not None and row.leased_until > now):
+        row = DueImport.objects.select_for_update().filter(_free(now), pk=row_id, due_at__lte=now).first()
+        if row is None:
             return None
         row.leased_until = now + LEASE
         row.save(update_fields=["leased_until"])
@@ -94,25 +96,39 @@ def renew(row_ids: list[int], *, now: datetime) -> None:
     DueImport.objects.filter(pk__in=row_ids).update(leased_until=now + LEASE)
 
 
-def done(row: DueImport, *, interval: int, now: datetime, end: datetime | None = None) -> None:
-    """Finish a row: a scheduled one comes again, another goes unless the stream changed since it was claimed.
+def done(row: DueImport, *, end: datetime | None = None) -> None:
+    """Finish a row, unless the stream changed since it was claimed.
 
-    `end` is when a hold on a tag of the stream ends, which is not waited past.
+    `end` is when the next hold on a tag of the stream ends, for which the clock comes again.
     """
     same = DueImport.objects.filter(pk=row.pk)
-    if row.scheduled:
-        due_at = _next_check(now, interval)
-        same.update(leased_until=None, attempts=0, due_at=due_at if end is None else min(due_at, end))
+    if row.scheduled and end is not None:
+        same.update(leased_until=None, attempts=0, due_at=end)
     elif not same.filter(version=row.version).delete()[0]:
         same.update(leased_until=None)
 
 
 def failed(row: DueImport, *, now: datetime) -> None:
     """Put a row back for later: each time twice as late, at most some minutes."""
-    delay = min(FIRST_RETRY * 2 ** min(row.attempts, 20), LONGEST_RETRY) * (0.5 + random.random())  # noqa: S311
+    _put_back(row, FIRST_RETRY, now=now)
+
+
+def pending_repository(row: DueImport, *, now: datetime) -> None:
+    """Put a row back because the registry of the stream's repository failed: it is asked for all of it again."""
+    _put_back(row, FIRST_REPOSITORY_RETRY, now=now, repository=True)
+
+
+def _put_back(row: DueImport, first: float, *, now: datetime, **changes: object) -> None:
+    delay = min(first * 2 ** min(row.attempts, 20), LONGEST_RETRY) * (0.5 + random.random())  # noqa: S311
     DueImport.objects.filter(pk=row.pk).update(
-        leased_until=None, attempts=F("attempts") + 1, due_at=now + timedelta(seconds=delay)
+        leased_until=None, attempts=F("attempts") + 1, due_at=now + timedelta(seconds=delay), **changes
     )
+
+
+def straighten(now: datetime) -> int:
+    """Let imports be due that a clock which was ahead has put off; return how many there are."""
+    wrong = DueImport.objects.filter(scheduled=False, due_at__gt=now + timedelta(seconds=2 * LONGEST_RETRY))
+    return wrong.update(due_at=now) if wrong.exists() else 0
 
 
 def depth(now: datetime) -> int:

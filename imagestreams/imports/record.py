@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -26,6 +26,7 @@ from imagestreams.types import (
     ImageStreamImportStatus,
     RepositoryImportSpec,
     TagEvent,
+    TagReference,
 )
 from registry_meta.kube import errors
 from registry_meta.kube.meta import GroupKind, ObjectMeta, ObjectReference, timestamp
@@ -52,6 +53,32 @@ def apply(stream: ImageStream, request: ImageStreamImport, status: ImageStreamIm
     annotations = stream.metadata.annotations or {}
     if msgspec.json.encode(stream) != before or not annotations.get(CHECKED):
         stream.metadata.annotations = {**annotations, CHECKED: timestamp(now)}
+
+
+def still_wished(
+    stream: ImageStream, request: ImageStreamImport, status: ImageStreamImportStatus, wishes: Mapping[str, TagReference]
+) -> tuple[ImageStreamImport, ImageStreamImportStatus]:
+    """Return the parts of an import whose tags are wished as they were when it began.
+
+    What came for another wish, or for a tag that was removed meanwhile, is of no use.
+    """
+    entries = zip(request.spec.images or [], status.images or [], strict=True)
+    kept = [
+        (spec, entry)
+        for spec, entry in entries
+        if spec.to is None or _is_wished(tags.tag_of(stream, spec.to.name), wishes.get(spec.to.name))
+    ]
+    asked = msgspec.structs.replace(request.spec, images=[spec for spec, _ in kept] or None)
+    told = msgspec.structs.replace(status, images=[entry for _, entry in kept] or None)
+    return msgspec.structs.replace(request, spec=asked), told
+
+
+def _is_wished(wish: TagReference | None, before: TagReference | None) -> bool:
+    if wish is None or before is None:
+        return wish is before
+    return (wish.from_, wish.generation, wish.import_policy, wish.reference, wish.annotations) == (
+        before.from_, before.generation, before.import_policy, before.reference, before.annotations
+    )  # fmt: skip
 
 
 def overtaken(

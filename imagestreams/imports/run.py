@@ -6,6 +6,7 @@ import copy
 
 from imagestreams.api.imagestreams import IMAGE_STREAMS
 from imagestreams.imports import answer, keep, record, wanted
+from imagestreams.imports.errands import Errand
 from imagestreams.imports.fetch import Fetcher, Listed
 from imagestreams.imports.keep import STREAM_WORD, WORD, Overtaken
 from imagestreams.imports.keyrings import keyring_of
@@ -25,9 +26,16 @@ ROUNDS = 10
 
 
 def execute(
-    request: ImageStreamImport, *, context: Context, deadline: Deadline | None = None, background: bool = False
+    request: ImageStreamImport,
+    *,
+    context: Context,
+    deadline: Deadline | None = None,
+    errand: Errand | None = None,
+    background: bool = False,
 ) -> ImageStreamImport:
     """Do an import and return it with its status; `context` is that of the namespace, `background` for the schedule.
+
+    An errand is told what was fetched, and bounds the import to its wishes.
 
     Raises 404 or 409 when the request names a version or uid that the stream does not have and 403 when there is no
     room for another stream, before anything is fetched; 504 when the fetching outlasts the deadline, and nothing is
@@ -46,7 +54,7 @@ def execute(
         name=meta.name, namespace=context.namespace, uid=new_uid(), creation_timestamp=timestamp(context.now),
         resource_version=meta.resource_version,
     )  # fmt: skip
-    done.status = _done(request, stream, fetcher, context=context, deadline=deadline)
+    done.status = _done(request, stream, fetcher, context=context, deadline=deadline, errand=errand)
     answer.count(done.status)
     answer.strip_manifests(request, done.status)
     return done
@@ -59,6 +67,7 @@ def _done(
     *,
     context: Context,
     deadline: Deadline | None,
+    errand: Errand | None,
 ) -> ImageStreamImportStatus:
     """Fetch and write; what another import has overtaken is fetched once more, for it may be older than what is there.
 
@@ -68,19 +77,22 @@ def _done(
     asked = wanted.asked(request, stream, listed.tags if listed is not None else [])
     fetched = dict(fetcher.fetch(asked.all()))
     for _ in range(ROUNDS):
-        status = answer.status_of(request, answer.outcome(asked, fetched, listed))
+        outcome = answer.outcome(asked, fetched, listed)
+        status = answer.status_of(request, outcome)
         if deadline is not None and not deadline.remaining():
             raise errors.timed_out(LATE)
         if not request.spec.import_ or context.dry_run:
             return status
         keep.store_images(request, status, context=context)
         try:
-            status.import_ = keep.write_stream(request, status, seen=stream, context=context)
+            status.import_ = keep.write_stream(request, status, seen=stream, errand=errand, context=context)
         except Overtaken as overtaken:
             stream = overtaken.stream
             fetched |= fetcher.fetch(asked.behind(overtaken.tags, request))
             continue
         record.tell_held(status.import_, request, status, now=context.now)
+        if errand is not None:
+            errand.request, errand.outcome = request, outcome
         return status
     raise errors.conflict(STREAM_WORD, request.metadata.name, "other imports keep moving its tags")
 

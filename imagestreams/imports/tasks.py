@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from celery import shared_task
-from django.conf import settings
 from django.db import connection, transaction
 from kombu.exceptions import KombuError
 
+from authz.api.secrets import SECRETS
 from imagestreams import holds, metrics
 from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL, find_stream
-from imagestreams.imports import plan, queue, run
+from imagestreams.imports import background, checks, pauses, plan, queue, schedule
 from imagestreams.models import DueImport
 from imagestreams.types import ImageStream
 from registry_meta.kube import consumers, meta, store
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 CONSUMER = "imports"
 SWEEP_LIMIT = 500
 RENEW_SECONDS = 10.0
+CHECK_SECONDS = 5.0
+"""How long a task looks at tags before it lets others have its thread, or the process end."""
+CHECK_EXPIRES_SECONDS = 10
 EXPIRED = "a hold expired"
 """Why a tag moved that was let go by the clock."""
 
@@ -39,15 +43,21 @@ def drain() -> None:
 
 
 def _note(entries: Sequence[Entry]) -> None:
-    now, interval = meta.now(), settings.ENVIRONMENT.scheduled_import_interval
+    now = meta.now()
     newest = {(entry.namespace, entry.name): entry for entry in entries if entry.resource == IMAGE_STREAMS.key}
     changed: list[tuple[ImageStream, int]] = []
     for entry in newest.values():
         if entry.type == Change.DELETED:
             queue.forget(entry.namespace, entry.name)
+            schedule.forget(entry.namespace, entry.name)
         else:
             changed.append((IMAGE_STREAMS.decoder.decode(entry.document), entry.version))
-    due = queue.note(changed, interval=interval, now=now)
+    due = queue.note(changed, now=now)
+    if changed:
+        schedule.note(changed, every=background.intervals(), now=now)
+    secrets = {entry.namespace for entry in entries if entry.resource == SECRETS.key}
+    if secrets:
+        schedule.credentials_changed(secrets, now=now)
     transaction.on_commit(lambda: _start(due))
 
 
@@ -62,13 +72,42 @@ def _start(row_ids: Sequence[int]) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Start the imports that are due, the scheduled ones among them."""
+    """Start the imports that are due, and the looks at scheduled tags."""
     drain()
-    _start(queue.pending(meta.now(), limit=SWEEP_LIMIT))
+    now = meta.now()
+    queue.straighten(now)
+    schedule.straighten(now)
+    pauses.prune(now)
+    _start(queue.pending(now, limit=SWEEP_LIMIT))
+    if schedule.is_any_due(now):
+        _start_checks()
+
+
+def _start_checks() -> None:
+    try:
+        check.apply_async(expires=CHECK_EXPIRES_SECONDS, retry=False)
+    except (KombuError, OSError) as error:
+        logger.warning("scheduled tags wait for the next sweep: %s", error)
+
+
+@shared_task
+def check() -> None:
+    """Look at scheduled tags that are due for some seconds, beside other processes; what is left is the next one's."""
+    if not _checking.acquire(blocking=False):
+        return
+    try:
+        left = checks.run_for(CHECK_SECONDS)
+    finally:
+        _checking.release()
+    if left:
+        _start_checks()
+
+
+_checking = threading.Lock()
 
 
 class _Leases:
-    """Prolongs the leases of what this process works on."""
+    """Prolongs the leases of the imports that this process works on."""
 
     def __init__(self) -> None:
         self._held: set[int] = set()
@@ -122,34 +161,53 @@ def import_due(row_id: int) -> None:
         queue.failed(row, now=meta.now())
         metrics.IMPORTS.labels("BrokenOff").inc()
     else:
-        queue.done(row, interval=settings.ENVIRONMENT.scheduled_import_interval, now=meta.now(), end=end)
+        if end.repository:
+            queue.pending_repository(row, now=meta.now())
+        else:
+            queue.done(row, end=end.at)
         metrics.IMPORTS.labels("Done").inc()
     finally:
         _leases.drop(row.pk)
 
 
-def _import(row: DueImport) -> datetime | None:
-    """Do what is due, and return when the next hold on a tag ends that waits for that."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """What becomes of a row: when the next hold on a tag ends, and whether the repository is to be asked again."""
+
+    at: datetime | None = None
+    repository: bool = False
+
+
+def _import(row: DueImport) -> End:
+    """Do what is due."""
     stream = find_stream(row.namespace, row.name)
-    if stream is not None and row.scheduled:
-        stream = _let_go(stream)
-    what = plan.due(stream, scheduled=row.scheduled) if stream is not None else None
-    if stream is None or what is None:
-        return holds.next_end(stream, now=meta.now()) if stream is not None else None
-    context = Context(
-        SYSTEM, IMAGE_STREAMS, meta.now(), namespace=row.namespace, reason=f"imported: {what.reason.value}"
-    )
-    answer = run.execute(plan.request(stream, what), context=context, background=row.scheduled)
+    if stream is None:
+        return End()
+    if row.scheduled:
+        return End(_end_holds(stream))
+    what = plan.due(stream, repository=row.repository)
+    if what is None:
+        return End()
+    done = background.bring_in(stream, what)
     logger.info("imported %d tags of %s/%s: %s", len(what.tags), row.namespace, row.name, what.reason.value)
-    return holds.next_end(answer.status.import_ or stream, now=meta.now())
+    return End(repository=what.repository and done.is_repository_pending())
+
+
+def _end_holds(stream: ImageStream) -> datetime | None:
+    """Let tags go whose holds are over, have those looked at that a schedule moves, and return when the next ends."""
+    now, place = meta.now(), stream.metadata
+    # A stream from before there were rows for single tags gets them here.
+    schedule.note([(stream, int(place.resource_version))], every=background.intervals(), now=now)
+    released = holds.released(stream, stream, now=now)
+    if released:
+        stream = _let_go(stream)
+        schedule.wake(place.namespace, place.name, released, now=now)
+    return holds.next_end(stream, now=now)
 
 
 def _let_go(stream: ImageStream) -> ImageStream:
     """Write a stream whose holds have ended, so that its tags catch up with those that they follow."""
-    now = meta.now()
-    if not holds.released(stream, stream, now=now):
-        return stream
-    context = Context(SYSTEM, IMAGE_STREAMS, now, namespace=stream.metadata.namespace, reason=EXPIRED)
+    context = Context(SYSTEM, IMAGE_STREAMS, meta.now(), namespace=stream.metadata.namespace, reason=EXPIRED)
     stored = store.update(IMAGE_STREAMS, stream.metadata.name, lambda found: found, context=context, strategy=INTERNAL)
     written: ImageStream = stored.object()
     return written

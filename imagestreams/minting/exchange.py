@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from imagestreams.upstream.answers import Answer, parsed, redacted
-from imagestreams.upstream.conversation import retried
 from imagestreams.upstream.errors import TOKEN, Limited, Malformed, ServerFault, Unauthorized, UpstreamError
 from imagestreams.upstream.transport import Call, Transport
+from imagestreams.upstream.tries import retried
 from imagestreams.upstream.values import Deadline
 
 PATIENCE_SECONDS = 15.0

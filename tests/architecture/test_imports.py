@@ -61,7 +61,10 @@ PURE = (
     "imagestreams.validation",
     "imagestreams.whitelist",
     "imagestreams.rows",
+    "imagestreams.imports.pace",
     "imagestreams.imports.plan",
+    "imagestreams.imports.retrying",
+    "imagestreams.intervals",
     "imagestreams.triggers.match",
     "imagestreams.triggers.events",
 )

@@ -113,7 +113,7 @@ def test_without_a_hold_the_tag_is_pinned(admin: Api) -> None:
     tag = wished()
     assert (tag.from_.kind, tag.from_.name) == ("ImageStreamImage", f"app@{digest('a')}")
     assert not tag.import_policy.scheduled
-    assert plan.due(stream(), scheduled=True) is None
+    assert plan.scheduled(stream(), usual=900, shortest=60) == []
 
 
 def test_with_a_hold_the_wish_stays(admin: Api) -> None:
@@ -126,7 +126,7 @@ def test_with_a_hold_the_wish_stays(admin: Api) -> None:
     # Nothing is waited for, and the schedule goes on looking.
     due = plan.due(stream())
     assert due is None or due.reason is plan.Reason.NEVER_CHECKED
-    assert plan.has_scheduled(stream())
+    assert [look.tag for look in plan.scheduled(stream(), usual=900, shortest=60)] == ["latest"]
     assert histories()["latest"] == "acba"
 
 

@@ -228,7 +228,7 @@ def test_the_import_in_the_background_and_one_on_request_converge(shop: Api, she
     wish["importPolicy"] = {"insecure": True}
     code, _ = shop.post(STREAMS, {"metadata": {"name": "app"}, "spec": {"tags": [wish]}})
     assert code == 201
-    [row] = queue.note([(app(), changes.newest())], interval=900, now=now())
+    [row] = queue.note([(app(), changes.newest())], now=now())
     brake = Brake("latest")
     shelf.intercept = brake
 

@@ -19,8 +19,6 @@ from tests.imagestreams.builders import digest, images, wish
 
 pytestmark = pytest.mark.django_db
 
-INTERVAL = 900
-
 
 def stream() -> ImageStream:
     found = find_stream("shop", "app")
@@ -38,7 +36,7 @@ def held_back(end: datetime) -> None:
     move({"latest": "a"}, moment=moment)
     move({"latest": "b"}, moment=moment)
     assert images(stream(), "stable") == [digest("a")]
-    queue.note([(stream(), changes.newest())], interval=INTERVAL, now=moment)
+    queue.note([(stream(), changes.newest())], now=moment)
 
 
 def test_the_clock_comes_when_a_hold_ends_and_lets_the_follower_catch_up() -> None:
@@ -61,13 +59,13 @@ def test_nothing_waits_for_the_clock_once_the_tag_was_let_go() -> None:
     for history in found.status.tags or []:
         history.conditions = None
 
-    queue.note([(found, changes.newest())], interval=INTERVAL, now=now())
+    queue.note([(found, changes.newest())], now=now())
 
     assert not DueImport.objects.exists()
 
 
 def test_the_clock_leaves_a_hold_that_goes_on() -> None:
-    held_back(end := now() + timedelta(seconds=INTERVAL / 2))
+    held_back(end := now() + timedelta(minutes=5))
     DueImport.objects.update(due_at=now())
 
     tasks.import_due(DueImport.objects.get().pk)

@@ -1,8 +1,9 @@
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
-from imagestreams import tags
+from imagestreams import intervals, tags
 from imagestreams.imports import plan
 from imagestreams.imports.plan import CHECKED, Due, Reason
 from imagestreams.types import ImageStream, ImageStreamSpec, TagEvent, TagReference
@@ -89,30 +90,91 @@ def test_a_failed_tag_is_not_due_again_by_itself() -> None:
     assert plan.due(stream) is None
 
 
-def test_the_clock_brings_scheduled_tags_in_again() -> None:
-    stream = make_stream(wish("v1", scheduled=True), wish("v2"))
-    for tag in ("v1", "v2"):
+def imported(*names: str) -> ImageStream:
+    stream = make_stream(*[wish(name, scheduled=name == "v1") for name in names])
+    for tag in names:
         tags.push(stream, tag, TagEvent(image="sha256:a", docker_image_reference="x@sha256:a", generation=1))
+    return stream
 
-    due = plan.due(stream, scheduled=True)
+
+def test_the_clock_looks_after_scheduled_tags_alone() -> None:
+    [look] = plan.scheduled(imported("v1", "v2"), usual=900, shortest=60)
+
+    assert (look.tag, look.host, look.repository, look.reference) == ("v1", "quay.io", "x/app", "1")
+    assert (look.interval, look.standing) == (900, "sha256:a")
+
+
+def test_an_annotation_says_how_often_a_tag_is_looked_at() -> None:
+    often, rarely, wrong = (wish(name, scheduled=True) for name in ("a", "b", "c"))
+    often.annotations, rarely.annotations = {intervals.KEY: "1s"}, {intervals.KEY: "1d"}
+    wrong.annotations = {intervals.KEY: "often"}
+
+    looks = plan.scheduled(make_stream(often, rarely, wrong), usual=900, shortest=60)
+
+    assert [look.interval for look in looks] == [60, 86400, 900]
+
+
+def test_a_tag_that_follows_a_rule_is_asked_for_by_an_import_alone() -> None:
+    follower = wish("v1", scheduled=True)
+    follower.annotations = {"follow.registry-meta.io/semver": ">=1"}
+
+    assert [look.reference for look in plan.scheduled(make_stream(follower), usual=900, shortest=60)] == [""]
+
+
+def test_what_a_tag_stands_at_tells_of_its_failure() -> None:
+    stream = imported("v1")
+    tags.record_failure(stream, "v1", status={"status": "Failure", "reason": "NotFound", "message": "x"}, now=NOW)
+
+    assert plan.standing(stream, "v1") == "sha256:a!"
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        (lambda tag: setattr(tag.from_, "name", "quay.io/x/app:2"), True),
+        (lambda tag: setattr(tag.import_policy, "import_mode", "PreserveOriginal"), True),
+        (lambda tag: setattr(tag, "annotations", {"importer.image.openshift.io/prefer-arch": "arm64"}), True),
+        (lambda tag: setattr(tag, "annotations", {intervals.KEY: "5m"}), False),
+        (lambda tag: setattr(tag, "generation", 7), False),
+    ],
+)
+def test_a_wish_is_another_when_another_image_may_come_of_it(
+    change: Callable[[TagReference], None], differs: bool
+) -> None:
+    before, after = wish("v1"), wish("v1")
+    change(after)
+
+    assert (plan.wish(before) != plan.wish(after)) is differs
+
+
+def test_the_clock_asks_again_for_the_tags_whose_turn_it_is() -> None:
+    stream = imported("v1", "v2", "v3")
+
+    by_schedule, by_itself = plan.again(stream, {"v1": True}), plan.again(stream, {"v2": False})
+
+    assert by_schedule is not None
+    assert by_itself is not None
+    assert (names(by_schedule), by_schedule.reason) == (["v1"], Reason.SCHEDULED)
+    assert (names(by_itself), by_itself.reason) == (["v2"], Reason.RETRIED)
+    assert plan.again(stream, {"gone": True}) is None
+
+
+def test_the_repository_of_a_stream_is_asked_for_again_when_it_failed() -> None:
+    stream = make_stream(repository="quay.io/x/app")
+
+    due = plan.due(stream, repository=True)
 
     assert due is not None
-    assert due.reason is Reason.SCHEDULED
-    assert names(due) == ["v1"]
+    assert due.repository
+    assert plan.due(stream) is None
 
 
-def test_the_request_is_bound_to_the_version_that_was_looked_at() -> None:
+def test_the_request_is_bound_to_the_stream_that_was_looked_at_and_not_to_its_version() -> None:
     stream = make_stream(wish("v1"), checked=False)
+    stream.metadata.uid = "u-1"
 
     request = plan.request(stream, Due(Reason.NEVER_CHECKED, [wish("v1")]))
 
-    assert request.metadata.resource_version == "7"
+    assert (request.metadata.uid, request.metadata.resource_version) == ("u-1", "")
     assert request.spec.import_
     assert [image.to.name for image in request.spec.images or [] if image.to is not None] == ["v1"]
-
-
-@pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
-def test_the_next_check_stays_near_the_interval(jitter: float) -> None:
-    due_at = plan.next_check(NOW, interval=900, jitter=jitter)
-
-    assert timedelta(seconds=850) < due_at - NOW < timedelta(seconds=950)

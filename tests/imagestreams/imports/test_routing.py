@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from imagestreams.configuration import Configuration
-from imagestreams.credentials import Entry, Keyring, Login
+from imagestreams.credentials import Bundle, Entry, Keyring, Login
 from imagestreams.imports.fetch import Fetched, Fetcher, Platform, Wanted
 from imagestreams.imports.routing import Blocked, Unreached
 from imagestreams.imports.sources import Sources
@@ -100,7 +100,7 @@ def client() -> Iterator[UpstreamClient]:
 
 
 def sources(client: UpstreamClient, registries: Registries, *entries: Entry) -> Sources:
-    return Sources(client, Keyring(entries), cluster=Configuration(0, registries=registries))
+    return Sources(client, Keyring(Bundle(entries)), cluster=Configuration(0, registries=registries))
 
 
 def fetched(
