@@ -12,6 +12,7 @@ from http import HTTPStatus
 from urllib3 import HTTPHeaderDict
 
 from imagestreams.upstream import challenge
+from imagestreams.upstream.bodies import Stream
 from imagestreams.upstream.errors import (
     REGISTRY,
     Denied,
@@ -57,13 +58,14 @@ SHORTEST_SECRET = 4
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer read to its end; `url` is that of the last redirect, `body` decoded."""
+    """An answer; `url` is that of the last redirect, `body` decoded and read to its end, unless there is a `stream`."""
 
     url: str
     status: int
     reason: str
     headers: HTTPHeaderDict
     body: bytes
+    stream: Stream | None = None
 
     @property
     def status_line(self) -> str:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from imagestreams.upstream.conversation import Conversation, Services
 from imagestreams.upstream.endpoints import Endpoints
 from imagestreams.upstream.errors import Malformed, NotFound, Rejected
 from imagestreams.upstream.failures import request_line, shown
-from imagestreams.upstream.pages import next_page, tag_names
+from imagestreams.upstream.pages import Page
 from imagestreams.upstream.supply import Offer
 from imagestreams.upstream.tokens import Tokens
 from imagestreams.upstream.transport import Transport
@@ -100,21 +101,26 @@ class RepositoryClient:
         self._deadline = deadline
 
     def tags(self) -> Iterator[str]:
-        """Yield the tags as the registry lists them, page by page; each page has the time of a call of its own."""
-        answer = self._first_page()
-        seen = {answer.url}
+        """Yield the tags as the registry lists them, while they come.
+
+        Each page has the time of a call of its own. A page that breaks off is read anew: a name may come twice.
+        """
+        over = Deadline(self._limits.tags_seconds, within=self._deadline)
+        count, url, seen = 0, "", set[str]()
         for _ in range(self._limits.tag_pages):
-            yield from tag_names(answer)
-            url = next_page(answer)
-            if url is None:
+            page = Page(partial(self._page, url, over))
+            for name in page:
+                count += 1
+                if count > self._limits.tags:
+                    raise Malformed(f"{request_line('GET', page.url)}: there are more than {self._limits.tags} tags")
+                yield name
+            seen.add(page.url)
+            url = page.following or ""
+            if not url:
                 return
             if url in seen:
                 raise Malformed(f"{request_line('GET', url)}: the pages of tags lead back to one that was read")
-            seen.add(url)
-            answer = self._get(url, limit=self._limits.tags_page_bytes)
-        raise Malformed(
-            f"{request_line('GET', answer.url)}: there are more than {self._limits.tag_pages} pages of tags"
-        )
+        raise Malformed(f"{request_line('GET', url)}: there are more than {self._limits.tag_pages} pages of tags")
 
     def manifest(self, reference: str) -> Manifest:
         """Return the manifest of a tag or digest; its own digest is computed from what came, never believed.
@@ -164,15 +170,22 @@ class RepositoryClient:
             raise Malformed(f"missing content-length header for request: {shown(answer.url)}")
         return int(length)
 
-    def _first_page(self) -> Answer:
-        """Return the first page of tags, a large one if the registry allows that."""
-        limit = self._limits.tags_page_bytes
+    def _page(self, url: str, over: Deadline) -> Answer:
+        """Return a page of tags that is still to be read; the first one, a large one if that is allowed, for no URL."""
+        if url:
+            return self._open(url, over)
         try:
-            return self._get(f"tags/list?n={TAGS_A_PAGE}", limit=limit)
+            return self._open(f"tags/list?n={TAGS_A_PAGE}", over)
         except Rejected as error:
             if error.status != 400 and "PAGINATION_NUMBER_INVALID" not in error.codes:
                 raise
-            return self._get("tags/list", limit=limit)
+            return self._open("tags/list", over)
+
+    def _open(self, where: str, over: Deadline) -> Answer:
+        deadline = Deadline(self._limits.total_seconds, within=over)
+        headers = {"Accept": "application/json"}
+        limit = self._limits.tags_page_bytes
+        return self._conversation.ask("GET", where, deadline=deadline, limit=limit, headers=headers, stream=True)
 
     def _get(self, where: str, *, limit: int, accept: str = "application/json") -> Answer:
         return self._ask("GET", where, limit=limit, accept=accept)

@@ -50,14 +50,21 @@ class Conversation:
         self._scope = f"repository:{repository.path}:pull"
 
     def ask(
-        self, method: str, where: str, *, deadline: Deadline, limit: int, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        where: str,
+        *,
+        deadline: Deadline,
+        limit: int,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
     ) -> Answer:
         """Return a successful answer; `where` is a path below the repository, or a URL that the registry gave.
 
         Raises UpstreamError: that of the first credential to which the registry hides the repository, or else of the
         first when all are refused.
         """
-        call = Call(method, where, deadline, limit, self._insecure, headers or {})
+        call = Call(method, where, deadline, limit, self._insecure, headers or {}, stream=stream)
         failed: dict[Offer, UpstreamError] = {}
         hidden = False
         for offer in self._attempts.ordered(self._repository, self._credentials):

@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from imagestreams.upstream.answers import Answer
+from imagestreams.upstream.bodies import ERROR_BYTES
 from imagestreams.upstream.challenge import Challenge
 from imagestreams.upstream.errors import Limited, NotARegistry, ServerFault, Unreachable, Untrusted, UpstreamError
 from imagestreams.upstream.failures import request_line
-from imagestreams.upstream.transport import ERROR_BYTES, Call, Transport
+from imagestreams.upstream.transport import Call, Transport
 from imagestreams.upstream.values import Deadline
 
 PING_SECONDS = 15.0

@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
-from imagestreams.upstream.answers import Answer, parsed
-from imagestreams.upstream.errors import Malformed
+from imagestreams.upstream import taglists
+from imagestreams.upstream.answers import Answer
+from imagestreams.upstream.errors import Malformed, Unreachable
 from imagestreams.upstream.failures import request_line
 from imagestreams.upstream.transport import join, origin
+from imagestreams.upstream.tries import PAUSES
 
 _LINK = re.compile(r"<([^>]*)>([^,<]*(?:\"[^\"]*\"[^,<]*)*)")
 _NEXT = re.compile(r';\s*rel\s*=\s*"?(?:[^";]*\s)?next\b', re.IGNORECASE)
 
 
-def tag_names(answer: Answer) -> list[str]:
-    """Return the tags on a page; raises Malformed."""
-    try:
-        document = parsed(answer.body)
-    except Malformed as fault:
-        raise Malformed(f"{request_line('GET', answer.url)}: {fault.text}") from fault
-    names = document.get("tags") if isinstance(document, dict) else None
-    if names is None and isinstance(document, dict):
-        return []
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise Malformed(f"{request_line('GET', answer.url)}: the list of tags is no list of names")
-    return names
+class Page:
+    """One page of tags, opened when it is read; `url` and `following`, the URL of the next, are known then."""
+
+    def __init__(self, fetch: Callable[[], Answer]) -> None:
+        self._fetch = fetch
+        self.url = ""
+        self.following: str | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        for pause in (*PAUSES, None):
+            answer = self._fetch()
+            self.url, self.following = answer.url, next_page(answer)
+            try:
+                yield from _names(answer)
+            except Unreachable as error:
+                if not error.is_worth_retrying or pause is None:
+                    raise
+                time.sleep(pause)
+            else:
+                return
+
+
+def _names(answer: Answer) -> Iterator[str]:
+    if answer.stream is None:
+        raise AssertionError("a page of tags is asked for as a stream")
+    line = request_line("GET", answer.url)
+    with answer.stream as pieces:
+        try:
+            yield from taglists.names(pieces)
+        except Malformed as fault:
+            raise fault if fault.text.startswith(line) else Malformed(f"{line}: {fault.text}") from fault
 
 
 def next_page(answer: Answer) -> str | None:

@@ -6,19 +6,19 @@ import copy
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from urllib.parse import urldefrag, urljoin, urlsplit
 
-import requests
-import urllib3.exceptions
+import urllib3
 from requests.utils import get_environ_proxies, select_proxy
 
 from imagestreams.upstream import guard, quotas
 from imagestreams.upstream.adapter import Adapter, Session
 from imagestreams.upstream.answers import Answer
+from imagestreams.upstream.bodies import ERROR_BYTES, FAULTS, Body, Stream
 from imagestreams.upstream.budget import Asker, Budget, LocalLedger, Pace
 from imagestreams.upstream.errors import Malformed, Refused, Unreachable
 from imagestreams.upstream.failures import failure_of, request_line, shown
@@ -26,8 +26,6 @@ from imagestreams.upstream.values import Deadline, Limits
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 10
-ERROR_BYTES = 64 * 1024
-CHUNK_BYTES = 64 * 1024
 
 Origin = tuple[str, str, int | None]
 
@@ -56,7 +54,7 @@ class Call:
     """A request: what to ask, until when, and how many bytes the answer may have.
 
     `insecure` accepts any certificate and plain http. A `form` or a `body` is sent along, and follows no redirects.
-    `payer` says whose quota is used.
+    `payer` says whose quota is used. With `stream` a successful answer is read by whoever asked, from `Answer.stream`.
     """
 
     method: str
@@ -69,6 +67,7 @@ class Call:
     form: Mapping[str, str] | None = field(default=None, repr=False)
     body: bytes | None = field(default=None, repr=False)
     payer: str = ""
+    stream: bool = False
 
 
 class Transport:
@@ -133,10 +132,11 @@ class Transport:
             headers["Authorization"] = authorization
         asker = self._asker(call, url)
         self._budget.admit(asker, deadline=call.deadline)
-        with self._slot(call, url):
+        with ExitStack() as held:
+            held.enter_context(self._slot(call, url))
             try:
-                answer = self._exchange(call, url, headers)
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+                answer = self._exchange(call, url, headers, held)
+            except FAULTS as error:
                 # Not chained: what the libraries say may hold a signed URL or a header.
                 raise failure_of(error, method=call.method, url=url) from None
         self._budget.heard(asker, quotas.news(answer, counted=asker.counted))
@@ -161,7 +161,7 @@ class Transport:
         finally:
             slot.release()
 
-    def _exchange(self, call: Call, url: str, headers: Mapping[str, str]) -> Answer:
+    def _exchange(self, call: Call, url: str, headers: Mapping[str, str], held: ExitStack) -> Answer:
         remaining = call.deadline.remaining()
         if not remaining:
             raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded")
@@ -180,9 +180,14 @@ class Transport:
             stream=True,
             timeout=(min(self._limits.connect_seconds, remaining), min(self._limits.read_seconds, remaining)),
         )
-        with response:
-            raw: urllib3.HTTPResponse = response.raw
-            return Answer(url, raw.status, raw.reason or "", raw.headers, _read(call, url, raw))
+        raw: urllib3.HTTPResponse = held.enter_context(response).raw
+        is_success = 200 <= raw.status < 300
+        limit = call.limit if is_success else ERROR_BYTES
+        body = Body(raw, call.method, url, limit=limit, deadline=call.deadline)
+        if is_success and call.stream:
+            stream = Stream(body, held.pop_all(), call.method, url)
+            return Answer(url, raw.status, raw.reason or "", raw.headers, b"", stream)
+        return Answer(url, raw.status, raw.reason or "", raw.headers, body.whole() if is_success else body.start())
 
 
 def _redirected(call: Call, answer: Answer) -> str:
@@ -202,21 +207,3 @@ def check_scheme(url: str, *, base: str, insecure: bool) -> None:
         raise Malformed(f"{shown(base)} leads to {shown(url)}, which is no HTTP URL")
     if scheme == "http" and origin(base)[0] == "https" and not insecure:
         raise Refused(f"{shown(base)} leads to {shown(url)}, which is not encrypted")
-
-
-def _read(call: Call, url: str, raw: urllib3.HTTPResponse) -> bytes:
-    """Return the body of an answer; one without success is cut, one with success that is too large is an error."""
-    is_success = 200 <= raw.status < 300
-    limit = call.limit if is_success else ERROR_BYTES
-    body = bytearray()
-    while len(body) <= limit:
-        if not call.deadline.remaining():
-            raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded while reading body")
-        # read1 returns what is there, so that a server which drips bytes cannot outlast the deadline.
-        chunk = raw.read1(min(CHUNK_BYTES, limit + 1 - len(body)), decode_content=True)
-        if not chunk:
-            return bytes(body)
-        body += chunk
-    if is_success:
-        raise Malformed(f"{request_line(call.method, url)}: the answer is larger than {limit} bytes")
-    return bytes(body[:limit])

@@ -74,7 +74,7 @@ class Limits:
     """What the client allows itself and others; sizes in bytes.
 
     `per_second` bounds the requests to one host, 0 does not. `total_seconds` bounds one call of a repository (one page,
-    for tags), retries, waiting and redirects included.
+    for tags, of which all have `tags_seconds`), retries, waiting and redirects included.
     """
 
     per_host: int = 8
@@ -83,9 +83,11 @@ class Limits:
     read_seconds: float = 30.0
     total_seconds: float = 120.0
     manifest_bytes: int = 4 * MIB
-    tags_page_bytes: int = 16 * MIB
+    tags_page_bytes: int = 128 * MIB
     token_bytes: int = MIB
     tag_pages: int = 10_000
+    tags: int = 1_000_000
+    tags_seconds: float = 600.0
 
 
 class Deadline:
