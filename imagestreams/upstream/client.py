@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,10 @@ from imagestreams.upstream import media
 from imagestreams.upstream.answers import Answer
 from imagestreams.upstream.attempts import Attempts
 from imagestreams.upstream.budget import Budget
+from imagestreams.upstream.contents import Contents, Shelf
 from imagestreams.upstream.conversation import Conversation, Services
 from imagestreams.upstream.endpoints import Endpoints
-from imagestreams.upstream.errors import Malformed, NotFound, Rejected
+from imagestreams.upstream.errors import Malformed, NotFound, Permanent, Rejected
 from imagestreams.upstream.failures import request_line, shown
 from imagestreams.upstream.pages import Page
 from imagestreams.upstream.supply import Offer
@@ -32,7 +33,7 @@ TAGS_A_PAGE = 1000
 
 
 class UpstreamClient:
-    """The client of a process: threads share its connections, its tokens, and the places at each host.
+    """The client of a process: threads share connections, tokens, contents, and the places at each host.
 
     Unless `allow_private`, it connects to public addresses only. `ca_bundle` is a PEM file with the authorities to
     trust in place of the usual ones. Without a `budget` of its own it keeps `limits.per_second` by itself.
@@ -51,6 +52,7 @@ class UpstreamClient:
         self._transport = Transport(
             limits=limits, allow_private=allow_private, ca_bundle=ca_bundle, user_agent=user_agent, budget=budget
         )
+        self._contents = Contents(limits.kept_bytes)
         tokens = Tokens(self._transport, limits=limits)
         self._services = Services(self._transport, Endpoints(self._transport), tokens)
 
@@ -72,7 +74,8 @@ class UpstreamClient:
         conversation = Conversation(
             self._services, repository, credentials=credentials, insecure=insecure, attempts=attempts
         )
-        return RepositoryClient(conversation, limits=self._limits, deadline=deadline)
+        shelf = (repository.endpoint, insecure, repository.path)
+        return RepositoryClient(conversation, shelf, self._contents, limits=self._limits, deadline=deadline)
 
     def in_background(self) -> Self:
         """Return the same client for work that nobody waits for: its requests let those of others go first."""
@@ -95,10 +98,22 @@ class RepositoryClient:
     When several credentials are refused, the error is that of the first.
     """
 
-    def __init__(self, conversation: Conversation, *, limits: Limits, deadline: Deadline | None = None) -> None:
+    def __init__(
+        self,
+        conversation: Conversation,
+        shelf: Shelf,
+        contents: Contents,
+        *,
+        limits: Limits,
+        deadline: Deadline | None = None,
+    ) -> None:
         self._conversation = conversation
+        self._shelf = shelf
+        self._contents = contents
         self._limits = limits
         self._deadline = deadline
+        # Whether the registry gave something of the repository to who asks here: then he may have what is kept of it.
+        self._is_open = False
 
     def tags(self) -> Iterator[str]:
         """Yield the tags as the registry lists them, while they come.
@@ -125,9 +140,28 @@ class RepositoryClient:
     def manifest(self, reference: str) -> Manifest:
         """Return the manifest of a tag or digest; its own digest is computed from what came, never believed.
 
+        A tag that a HEAD shows not to have moved is not fetched again, nor is a digest once the registry gave a tag.
         Raises IntegrityError for bytes without the digest that they were asked by, or that the registry says they have.
         """
-        answer = self._get(_manifest(reference), limit=self._limits.manifest_bytes, accept=media.ACCEPT)
+        path = _manifest(reference)
+        if not media.is_digest(reference):
+            return self._unmoved(reference) or self._fetch_manifest(reference, path)
+        if not self._is_open:
+            return self._fetch_manifest(reference, path)
+        fetch = partial(self._fetch_manifest, reference, path)
+        return self._contents.once(self._shelf, reference, Manifest, fetch, deadline=self._call_deadline())
+
+    def _unmoved(self, tag: str) -> Manifest | None:
+        """Return what a tag was when it was read last, if the registry says that it is that now."""
+        known = self._contents.find(self._shelf, self._contents.digest_of(self._shelf, tag), Manifest)
+        if known is None:
+            return None
+        with suppress(Permanent):
+            return known if self.head(tag) == known.digest else None
+        return None
+
+    def _fetch_manifest(self, reference: str, path: str) -> Manifest:
+        answer = self._get(path, limit=self._limits.manifest_bytes, accept=media.ACCEPT)
         kind = media.media_type(answer.headers.get("Content-Type") or "")
         addressed = media.addressed_bytes(kind, answer.body)
         stated = answer.headers.get("Docker-Content-Digest") or ""
@@ -135,7 +169,12 @@ class RepositoryClient:
             media.verify(reference, addressed, what="manifest")
         elif stated.startswith("sha256:") and kind in media.CONTENT_ADDRESSED:
             media.verify(stated, addressed, what="manifest")
-        return Manifest(media.digest(addressed), kind, answer.body)
+        self._is_open = True
+        found = Manifest(media.digest(addressed), kind, answer.body)
+        self._contents.keep(self._shelf, found.digest, found)
+        if not media.is_digest(reference):
+            self._contents.remember(self._shelf, reference, found.digest)
+        return found
 
     def head(self, reference: str) -> str | None:
         """Return the digest that the registry gives for a tag, or None when it gives none.
@@ -150,11 +189,24 @@ class RepositoryClient:
             if error.status == 405:
                 return None
             raise
+        self._is_open = True
         return answer.headers.get("Docker-Content-Digest") or None
 
     def blob(self, digest: str, *, limit: int) -> bytes:
-        """Return a blob of at most `limit` bytes, such as a configuration."""
+        """Return a blob of at most `limit` bytes, such as a configuration.
+
+        One that was fetched before is not fetched again once the registry gave a manifest of the repository.
+        """
         media.check_digest(digest)
+        fetch = partial(self._fetch_blob, digest, limit)
+        if not self._is_open:
+            return fetch()
+        found = self._contents.once(self._shelf, digest, bytes, fetch, deadline=self._call_deadline())
+        if len(found) > limit:
+            raise Malformed(f"{request_line('GET', f'blobs/{digest}')}: the blob is larger than {limit} bytes")
+        return found
+
+    def _fetch_blob(self, digest: str, limit: int) -> bytes:
         with _unknown_blob():
             body = self._get(f"blobs/{digest}", limit=limit).body
         media.verify(digest, body, what="blob")
@@ -191,8 +243,11 @@ class RepositoryClient:
         return self._ask("GET", where, limit=limit, accept=accept)
 
     def _ask(self, method: str, where: str, *, limit: int = 0, accept: str = "*/*") -> Answer:
-        deadline = Deadline(self._limits.total_seconds, within=self._deadline)
+        deadline = self._call_deadline()
         return self._conversation.ask(method, where, deadline=deadline, limit=limit, headers={"Accept": accept})
+
+    def _call_deadline(self) -> Deadline:
+        return Deadline(self._limits.total_seconds, within=self._deadline)
 
 
 def _manifest(reference: str) -> str:

@@ -88,6 +88,7 @@ class Limits:
     tag_pages: int = 10_000
     tags: int = 1_000_000
     tags_seconds: float = 600.0
+    kept_bytes: int = 32 * MIB
 
 
 class Deadline:

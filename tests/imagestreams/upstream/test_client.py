@@ -187,11 +187,10 @@ def test_a_registry_that_is_silent_about_digests_is_read(
 
 
 def test_other_bytes_than_the_digest_says_are_found_out(connect: Connect, odd_host: str) -> None:
-    repository = connect(f"{odd_host}/odd/corrupt")
-    digest = repository.manifest("latest").digest
+    digest = connect(f"{odd_host}/odd/corrupt").manifest("latest").digest
 
     with pytest.raises(IntegrityError) as caught:
-        repository.manifest(digest)
+        connect(f"{odd_host}/odd/corrupt").manifest(digest)
 
     assert caught.value.text.startswith(f"content integrity error: the manifest retrieved with digest {digest}")
 
