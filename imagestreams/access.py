@@ -34,6 +34,15 @@ def may_create_tags(actor: Actor, namespace: str, *, resource: str) -> bool:
     return policy.decide(actor, asked).allowed
 
 
+def may_see_secrets(actor: Actor, namespace: str) -> bool:
+    """Return whether an actor may read the pull secrets of a namespace, in one of the two places where they are."""
+    asked = (
+        Attributes(verb="list", namespace=namespace, group="", version="v1", resource="secrets"),
+        Attributes(verb="get", namespace=namespace, group=GROUP, version=VERSION, resource="imagestreams/secrets"),
+    )
+    return any(policy.decide(actor, one).allowed for one in asked)
+
+
 def creation_refused(context: Context, *, resource: str) -> errors.StatusError:
     """Return 403 for an actor who may not create tags."""
     asked = GroupResource(GROUP, resource)

@@ -19,6 +19,12 @@ CHECKS = Counter(
     "Looks at tags by the clock: Unchanged, Same, Moved, PutOff, or the kind of failure.",
     ("outcome",), registry=None,
 )  # fmt: skip
+CREDENTIALS = Counter(
+    "registry_meta_upstream_credentials_total",
+    "Credentials that were shown to registries, once for each repository of an import: Accepted, Refused, NotFound"
+    " (the registry shows no such repository), NotAsked (it gave no answer).",
+    ("outcome",), registry=None,
+)  # fmt: skip
 DELIVERIES = Counter(
     "registry_meta_deliveries_total", "Attempts to tell a consumer of a moved tag, by how they went.",
     ("outcome",), registry=None,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 
+from imagestreams import access, metrics
 from imagestreams.api.imagestreams import IMAGE_STREAMS
-from imagestreams.imports import answer, keep, record, wanted
+from imagestreams.conditions import is_failure
+from imagestreams.credentials import Keyring
+from imagestreams.imports import answer, doctor, keep, record, wanted
 from imagestreams.imports.errands import Errand
 from imagestreams.imports.fetch import Fetcher, Listed
 from imagestreams.imports.keep import STREAM_WORD, WORD, Overtaken
@@ -14,6 +17,7 @@ from imagestreams.imports.outgoing import upstream_client
 from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec
 from imagestreams.types import ImageStream, ImageStreamImport, ImageStreamImportStatus
+from imagestreams.upstream.attempts import Attempts
 from imagestreams.upstream.values import Deadline
 from registry_meta.kube import errors, store
 from registry_meta.kube.deadline import LATE
@@ -48,7 +52,9 @@ def execute(
     if stream is None and request.spec.import_:
         _check_room(meta.name, context=context)
     client = upstream_client(background=background)
-    fetcher = Fetcher(Sources(client, keyring_of(context.namespace), deadline=deadline), now=context.now)
+    keyring = keyring_of(context.namespace)
+    sources = Sources(client, keyring, deadline=deadline)
+    fetcher = Fetcher(sources, now=context.now)
     done = copy.deepcopy(request)
     done.metadata = ObjectMeta(
         name=meta.name, namespace=context.namespace, uid=new_uid(), creation_timestamp=timestamp(context.now),
@@ -57,6 +63,7 @@ def execute(
     done.status = _done(request, stream, fetcher, context=context, deadline=deadline, errand=errand)
     answer.count(done.status)
     answer.strip_manifests(request, done.status)
+    done.metadata.annotations = _diagnosis(done, sources.attempts, keyring, context=context)
     return done
 
 
@@ -95,6 +102,26 @@ def _done(
             errand.request, errand.outcome = request, outcome
         return status
     raise errors.conflict(STREAM_WORD, request.metadata.name, "other imports keep moving its tags")
+
+
+def _diagnosis(
+    done: ImageStreamImport, attempts: Attempts, keyring: Keyring, *, context: Context
+) -> dict[str, str] | None:
+    """Return the annotation that tells of the credentials, to whoever looks or has failed; count them, too."""
+    for attempt in attempts.all():
+        if attempt.credential is not None and attempt.challenge is not None:
+            metrics.CREDENTIALS.labels(attempt.verdict.value).inc()
+    names = access.may_see_secrets(context.actor, context.namespace)
+    found = doctor.diagnosis(
+        attempts, keyring, dry_run=not done.spec.import_, failed=_has_failed(done.status), names=names
+    )
+    return found or None
+
+
+def _has_failed(status: ImageStreamImportStatus) -> bool:
+    entries = [*(status.images or []), *((status.repository.images if status.repository else None) or [])]
+    is_listed = status.repository is None or not is_failure(status.repository.status)
+    return not is_listed or any(is_failure(entry.status) for entry in entries)
 
 
 def _stream(name: str, *, context: Context) -> ImageStream | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from urllib.parse import parse_qsl, urlsplit
 
 from imagestreams.upstream import challenge
 from imagestreams.upstream.answers import Answer, failure
@@ -141,7 +142,7 @@ class Conversation:
         attempt.is_sent = bool(grant.header)
         if 200 <= answer.status < 300:
             return answer
-        secrets = (*(credential.secrets() if credential else ()), *grant.secrets())
+        secrets = (*(credential.secrets() if credential else ()), *grant.secrets(), *_signatures(call, answer))
         raise failure(answer, hide=secrets)
 
     def _better(
@@ -161,6 +162,14 @@ class Conversation:
         self._challenges, self._scope = told, scope
         attempt.challenge, attempt.scope = wanted, scope
         return self._services.tokens.grant(told, credential, replace(purpose, scope=scope), renew=not is_other)
+
+
+def _signatures(call: Call, answer: Answer) -> tuple[str, ...]:
+    """Return what lets a bearer of the last URL in, when a redirect led to it."""
+    if answer.url == call.url:
+        return ()
+    query = urlsplit(answer.url).query
+    return (*(value for _, value in parse_qsl(query)), *(pair.partition("=")[2] for pair in query.split("&")))
 
 
 def _ways(one: Challenge) -> tuple[str, str, str]:

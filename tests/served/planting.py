@@ -41,6 +41,8 @@ class Garden:
         self.refusals: list[tuple[str, bytes]] = []
         self.shown: list[str] = []
         """The credentials that registries were shown."""
+        self.answers: list[bytes] = []
+        """What those who import were answered."""
 
     def plant(self, where: str) -> str:
         """Return a new secret, and remember to look for it."""
@@ -272,7 +274,9 @@ def import_from(garden: Garden, host: str, name: str, entry: Json) -> None:
         whole = {"from": {"kind": "DockerImage", "name": f"{host}/{repository}"}, "importPolicy": {"insecure": True}}
         stream = f"{name}-{repository}"
         spec = {"import": True, "images": [image], "repository": whole}
-        garden.made(f"{IMAGES}/imagestreamimports", {"metadata": {"name": f"at-once-{stream}"}, "spec": spec})
+        for write in (True, False):
+            asked = {"metadata": {"name": f"at-once-{stream}"}, "spec": {**spec, "import": write}}
+            garden.answers.append(garden.send("POST", f"{IMAGES}/imagestreamimports", asked).content)
         tag = {"name": "1", "from": source, "importPolicy": {"insecure": True, "scheduled": True}}
         garden.made(f"{IMAGES}/imagestreams", {"metadata": {"name": f"later-{stream}"}, "spec": {"tags": [tag]}})
 

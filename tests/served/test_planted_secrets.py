@@ -181,6 +181,13 @@ def test_no_refusal_holds_a_trace(site: Site) -> None:
     assert [(what, traces) for what, body in refusals if (traces := planted.traces(body, site.garden.values))] == []
 
 
+def test_no_answer_to_an_import_holds_a_trace_though_it_tells_of_credentials(site: Site) -> None:
+    answers = site.garden.answers
+
+    assert sum(b"import.registry-meta.io/credentials" in answer for answer in answers) > 10
+    assert [traces for answer in answers if (traces := planted.traces(answer, site.garden.values))] == []
+
+
 def test_what_a_reader_of_streams_sees_holds_no_trace(site: Site) -> None:
     images = [f"{planting.IMAGES}/{plural}" for plural in ("imagestreams", "imagestreamtags", "imagetags")]
     paths = [*images, f"api/v1/namespaces/{NAMESPACE}/events", planting.TRIGGERS]
