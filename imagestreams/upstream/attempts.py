@@ -73,10 +73,11 @@ class Attempts:
     """The attempts of one import, for all its threads.
 
     A credential that was refused is not shown again for the same; one of which nothing is known yet is shown by one
-    thread first, so that a wrong password does not lock an account.
+    thread first, so that a wrong password does not lock an account. With `recalls` false, refusals are forgotten.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, recalls: bool = True) -> None:
+        self._recalls = recalls
         self._lock = threading.Lock()
         self._kept: dict[tuple[object, ...], Attempt] = {}
         self._accepted: set[tuple[Repository, Offer]] = set()
@@ -124,7 +125,7 @@ class Attempts:
                 self._kept.setdefault(key, attempt)
             if outcome is Verdict.ACCEPTED:
                 self._accepted.add(place)
-            elif outcome is Verdict.REFUSED and error is not None:
+            elif outcome is Verdict.REFUSED and error is not None and self._recalls:
                 self._remember(attempt, error)
 
     def _remember(self, attempt: Attempt, error: UpstreamError) -> None:

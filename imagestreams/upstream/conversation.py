@@ -46,7 +46,7 @@ class Conversation:
         self._repository = repository
         self._credentials: list[Offer] = list(dict.fromkeys(credentials)) or [None]
         self._insecure = insecure
-        self._attempts = attempts or Attempts()
+        self._attempts = attempts or Attempts(recalls=False)
         self._challenges: tuple[Challenge, ...] = ()
         self._scope = f"repository:{repository.path}:pull"
 

@@ -178,6 +178,21 @@ def test_another_import_asks_again(opened: Opened) -> None:
         assert opened(f"{registry.host}/a", GOOD, attempts=Attempts()).manifest("v1")
 
 
+def test_who_asks_for_no_import_is_answered_anew_each_time(connect: Connect) -> None:
+    accepted = {"late": False}
+
+    def answers(name: str, request: Request) -> Reply:
+        return Reply(200, MANIFEST) if accepted["late"] else refusal(401, "UNAUTHORIZED")
+
+    with basic(answers) as registry:
+        repository = connect(f"{registry.host}/a", GOOD)
+        with pytest.raises(Unauthorized):
+            repository.manifest("v1")
+        accepted["late"] = True
+
+        assert repository.manifest("v1")
+
+
 def test_one_denied_image_says_nothing_of_the_others(opened: Opened) -> None:
     attempts = Attempts()
 
