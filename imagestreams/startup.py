@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from imagestreams.api import imageconfigs
+from authz.api import secrets as authz_secrets
+from imagestreams.api import imageconfigs, secrets
 from imagestreams.api.imageconfigs import IMAGE_CONFIGS
 from imagestreams.api.images import IMAGES
 from imagestreams.api.imagesignatures import IMAGE_SIGNATURES
@@ -54,6 +55,7 @@ def register() -> None:
     catalog.attach(IMAGES, USERS, group=GROUP, version=VERSION)
     openapi_text.describe(DESCRIPTIONS)
     openapi_text.describe(CLUSTER_DESCRIPTIONS)
+    authz_secrets.CHECKS.update(secrets.CHECKS)
     bell.on(IMAGE_STREAMS.key, imports.drain)
     bell.on(IMAGE_STREAMS.key, triggers.drain)
     bell.on(IMAGE_TRIGGERS.key, triggers.sweep)

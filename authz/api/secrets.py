@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -35,6 +35,9 @@ DOCUMENTS = {DOCKERCFG: ".dockercfg", DOCKERCONFIGJSON: ".dockerconfigjson"}
 
 KEYS = {"kubernetes.io/ssh-auth": ("ssh-privatekey",), "kubernetes.io/tls": ("tls.crt", "tls.key")}
 """The types that demand keys of their own."""
+
+CHECKS: dict[str, Callable[[Mapping[str, str]], list[FieldError]]] = {}
+"""What further types demand of their data; the packages that use them say so when they start."""
 
 MAX_BYTES = 1024 * 1024
 KEY = re.compile(r"[-._a-zA-Z0-9]+")
@@ -159,6 +162,8 @@ def key_problems(key: str, field: str) -> list[FieldError]:
 def _type_problems(obj: Secret, data: Mapping[str, str]) -> list[FieldError]:
     if obj.type == ACCOUNT_TOKEN and not (obj.metadata.annotations or {}).get(ACCOUNT_NAME):
         return [errors.required(f"metadata.annotations[{ACCOUNT_NAME}]")]
+    if obj.type in CHECKS:
+        return CHECKS[obj.type](data)
     if obj.type in DOCUMENTS:
         return _document_problems(DOCUMENTS[obj.type], data)
     if obj.type == BASIC_AUTH and not {"username", "password"} & set(data):
