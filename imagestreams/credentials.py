@@ -11,6 +11,8 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
 
+from imagestreams.minting import identities
+from imagestreams.minting.identities import HELPERS, Ambient, BadIdentity, Identity
 from imagestreams.reference import PullSpec
 
 DOCKERCFG = "kubernetes.io/dockercfg"
@@ -57,18 +59,23 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user name and password, or tokens, for a registry; its repr shows none of the secrets."""
+    """A user name and password, or tokens, for a registry; its repr shows none of the secrets.
+
+    With an `identity` at a cloud, these are made from it when they are needed.
+    """
 
     username: str = field(repr=False, default="")
     password: str = field(repr=False, default="")
     identity_token: str = field(repr=False, default="")
     registry_token: str = field(repr=False, default="")
     origin: Origin = field(compare=False, default=Origin())
+    identity: Identity | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing that could be shown to a registry."""
-        return not ((self.username and self.password) or self.identity_token or self.registry_token)
+        has_token = bool(self.identity_token or self.registry_token)
+        return not ((self.username and self.password) or has_token or self.identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +238,24 @@ def _shared(fallback: str, closed: bool) -> Bundle:
     if closed:
         return Bundle(skipped=(Skipped(Origin(), Why.NOT_HERE),))
     packed = base64.b64encode(fallback.encode()).decode()
-    return bundle({"type": DOCKERCONFIGJSON, "data": {".dockerconfigjson": packed}})
+    found = bundle({"type": DOCKERCONFIGJSON, "data": {".dockerconfigjson": packed}})
+    return Bundle((*found.entries, *_helped(packed)), skipped=found.skipped)
+
+
+def _helped(packed: str) -> list[Entry]:
+    """Return the places for which this server itself is somebody at a cloud; no Secret can say so."""
+    try:
+        helpers = _decoded(packed).get("credHelpers")
+    except BadSecret:
+        return []
+    if not isinstance(helpers, dict):
+        return []
+    clouds = {key: HELPERS.get(helper) for key, helper in helpers.items() if isinstance(helper, str)}
+    return [
+        Entry(normalised(key), Login(origin=Origin("", key), identity=Ambient(cloud)))
+        for key, cloud in clouds.items()
+        if cloud
+    ]
 
 
 def _name(secret: Mapping[str, Any]) -> str:
@@ -248,6 +272,8 @@ def bundle(secret: Mapping[str, Any]) -> Bundle:
     """Return what a secret holds; one that is no pull secret holds nothing, unless it looks like one."""
     name, kind = _name(secret), str(secret.get("type") or "")
     data: Mapping[str, str] = secret.get("data") or {}
+    if identities.is_cloud(kind):
+        return _cloud(secret, name, kind)
     if kind not in DOCUMENTS:
         is_alike = any(key in data for key in DOCUMENTS.values())
         return Bundle(skipped=(Skipped(Origin(name), Why.OTHER_TYPE, kind),)) if is_alike else NO_BUNDLE
@@ -271,6 +297,17 @@ def bundle(secret: Mapping[str, Any]) -> Bundle:
     if is_excluded(secret):
         return Bundle(excluded=tuple(entries), skipped=tuple(skipped))
     return Bundle(tuple(entries), skipped=tuple(skipped))
+
+
+def _cloud(secret: Mapping[str, Any], name: str, kind: str) -> Bundle:
+    """Return what a secret with keys of a cloud holds: one identity, for one or more places."""
+    data: Mapping[str, str] = secret.get("data") or {}
+    try:
+        identity, places = identities.identity_of(kind, data), identities.places_of(kind, data)
+    except BadIdentity as error:
+        return Bundle(skipped=(Skipped(Origin(name), Why.UNREADABLE, str(error)),))
+    found = tuple(Entry(normalised(place), Login(origin=Origin(name, place), identity=identity)) for place in places)
+    return Bundle(excluded=found) if is_excluded(secret) else Bundle(found)
 
 
 def _auths(kind: str, data: Mapping[str, str]) -> dict[str, Any]:

@@ -22,6 +22,9 @@ TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 
 PLATFORM = re.compile(r"^[a-z0-9]+/[a-z0-9]+$")
+CLOUD_ENDPOINT = re.compile(
+    r"(ecr|ecr-public|sts|aws-metadata|google|google-metadata|entra|azure-metadata)=https?://[^\s/?#@]+[^\s?#]*"
+)
 FERNET_KEY = re.compile(r"^[A-Za-z0-9_-]{43}=$")
 
 # Kubernetes gives each container variables of the services beside it: `REGISTRY_META_PORT=tcp://…` and more.
@@ -156,6 +159,12 @@ class Environment:
         "The namespaces whose imports may use these credentials, separated by commas, as names or globs such as"
         " `team-*`; empty for all, `none` for none.",
     )
+    cloud_endpoints: tuple[str, ...] = setting(
+        (), "The addresses that replace those of the token services of clouds, as `NAME=URL`, separated by commas."
+    )
+    cloud_metadata: bool = setting(
+        False, "Whether the server's own identity at a cloud may come from the metadata service of its machine."
+    )
     tls_cert: Path | None = setting(
         None, "The PEM file of the server's certificate chain; empty for one signed by an authority made here."
     )
@@ -269,6 +278,9 @@ def _check(environment: Environment) -> None:
         raise SettingError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY: give both or neither")
     if not PLATFORM.match(environment.default_platform):
         raise SettingError(f"{PREFIX}DEFAULT_PLATFORM: {environment.default_platform!r} is not os/architecture")
+    for endpoint in environment.cloud_endpoints:
+        if not CLOUD_ENDPOINT.fullmatch(endpoint):
+            raise SettingError(f"{PREFIX}CLOUD_ENDPOINTS: {endpoint!r} is not the name of a service, = and a URL")
     if not all(FERNET_KEY.match(key.strip()) for key in environment.encryption_key.split(",") if key.strip()):
         raise SettingError(f"{PREFIX}ENCRYPTION_KEY: this is not a Fernet key (32 bytes in URL-safe base64)")
     if (environment.requestheader_port == 0) != (environment.requestheader_client_ca is None):

@@ -97,9 +97,11 @@ class Google:
         """Answer a request to the registry that it does not let pass: without a token of its own, or for one."""
         host = base.partition("://")[2]
         if request.path == "/v2/token":
-            user, _, password = base64.b64decode(request.headers["authorization"][6:]).decode().partition(":")
-            is_known = user == "oauth2accesstoken" and password in self.valid
-            return Reply(200, json.dumps({"token": f"registry-{password}"})) if is_known else Reply(401)
+            given = request.headers.get("authorization", "").removeprefix("Basic ")
+            user, _, password = base64.b64decode(given).decode().partition(":")
+            if given and (user != "oauth2accesstoken" or password not in self.valid):
+                return Reply(401)
+            return Reply(200, json.dumps({"token": f"registry-{password or 'anonymous'}"}))
         if request.headers.get("authorization", "").removeprefix("Bearer registry-") in self.valid:
             return None
         challenge = f'Bearer realm="{base}/v2/token",service="{host}",scope="repository:x:pull"'

@@ -18,6 +18,7 @@ CLIENT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 AUDIENCE = "api://AzureADTokenExchange"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SIGNING = "a key that only the registry knows, and long enough"
+NOBODY = Reply(401, json.dumps({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}))
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ class Microsoft:
         if request.path == "/oauth2/exchange":
             return self.exchange_trouble or self._exchanged(_form(request), host)
         if request.path == "/oauth2/token":
-            return self._token(request, host)
+            return self._token(request, host) if request.method == "POST" else NOBODY
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if _claims(token).get("access") == "pull":
             return None
@@ -92,7 +93,7 @@ class Microsoft:
         fields = _form(request)
         is_right = fields["grant_type"] == "refresh_token" and fields["service"] == host
         if not is_right or fields["refresh_token"] not in self.valid or not fields["scope"].endswith(":pull"):
-            return Reply(401, json.dumps({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}))
+            return NOBODY
         claims = {"access": "pull", "of": fields["refresh_token"][-8:]}
         return Reply(200, json.dumps({"access_token": jwt.encode(claims, SIGNING, algorithm="HS256")}))
 

@@ -32,6 +32,12 @@ def test_nothing_set_means_the_defaults() -> None:
         ("REGISTRY_META_LOG_LEVEL", "DEBUG", "log_level", LogLevel.DEBUG),
         ("REGISTRY_META_TLS_NAMES", "meta.example.com, 10.0.0.7,", "tls_names", ("meta.example.com", "10.0.0.7")),
         ("REGISTRY_META_UPSTREAM_CA_BUNDLE", __file__, "upstream_ca_bundle", Path(__file__)),
+        (
+            "REGISTRY_META_CLOUD_ENDPOINTS",
+            "sts=https://sts.example.com, ecr=http://127.0.0.1:4566/ecr",
+            "cloud_endpoints",
+            ("sts=https://sts.example.com", "ecr=http://127.0.0.1:4566/ecr"),
+        ),
         ("REGISTRY_META_PORT", " ", "port", 8443),
         ("REGISTRY_META_PORT", "tcp://10.96.0.12:8443", "port", 8443),  # the link of a Kubernetes service
         ("DATABASE_URL", "postgres://db/meta", "database_url", "postgres://db/meta"),
@@ -55,6 +61,14 @@ def test_a_variable_is_read_by_its_type(name: str, text: str, attribute: str, va
         ({"REGISTRY_META_SECRET_KEY_FILE": "/nowhere"}, "REGISTRY_META_SECRET_KEY_FILE: /nowhere cannot be read"),
         ({"REDIS_URL": "redis://a", "REDIS_URL_FILE": "/b"}, "REDIS_URL and REDIS_URL_FILE: give one or the other"),
         ({"REGISTRY_META_DEFAULT_PLATFORM": "amd64"}, "REGISTRY_META_DEFAULT_PLATFORM: 'amd64' is not os/architecture"),
+        (
+            {"REGISTRY_META_CLOUD_ENDPOINTS": "sts=https://sts.example.com,s3=https://s3.example.com"},
+            "REGISTRY_META_CLOUD_ENDPOINTS: 's3=https://s3.example.com' is not the name of a service, = and a URL",
+        ),
+        (
+            {"REGISTRY_META_CLOUD_ENDPOINTS": "ecr=ftp://ecr.example.com"},
+            "REGISTRY_META_CLOUD_ENDPOINTS: 'ecr=ftp://ecr.example.com' is not the name of a service",
+        ),
         ({"REGISTRY_META_ENCRYPTION_KEY": "short"}, "REGISTRY_META_ENCRYPTION_KEY: this is not a Fernet key"),
     ],
 )
