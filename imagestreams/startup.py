@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from authz.api import secrets as authz_secrets
+from imagestreams import tasks
 from imagestreams.api import imageconfigs, secrets
 from imagestreams.api.imageconfigs import IMAGE_CONFIGS
 from imagestreams.api.images import IMAGES
@@ -59,6 +60,7 @@ def register() -> None:
     bell.on(IMAGE_STREAMS.key, imports.drain)
     bell.on(IMAGE_STREAMS.key, triggers.drain)
     bell.on(IMAGE_TRIGGERS.key, triggers.sweep)
+    bell.on(IMAGE_CONFIGS.key, tasks.sweep_addresses)
 
 
 def begin() -> None:

@@ -14,6 +14,7 @@ SCHEDULE: dict[str, tuple[str, float]] = {
     "quotas": ("authz.tasks.sweep_quotas", 2.0),
     "events": ("authz.tasks.sweep_events", 60.0),
     "roles": ("authz.tasks.settle_roles", 60.0),
+    "addresses": ("imagestreams.tasks.sweep_addresses", 3600.0),
     "logins": ("authz.tasks.sweep_logins", 3600.0),
     "tokens": ("authz.tasks.sweep_tokens", 3600.0),
     "life": ("registry_meta.kube.tasks.show_life", 10.0),
@@ -21,7 +22,7 @@ SCHEDULE: dict[str, tuple[str, float]] = {
 }
 """What the clock does: a name → (the task's name, the seconds between two runs)."""
 
-TASK_MODULES = ["authz", "imagestreams.imports", "imagestreams.triggers", "registry_meta.kube"]
+TASK_MODULES = ["authz", "imagestreams", "imagestreams.imports", "imagestreams.triggers", "registry_meta.kube"]
 """The packages whose `tasks` module, where there is one, holds tasks."""
 
 REDIS_OPTIONS: dict[str, object] = {

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from imagestreams import configuration
+from imagestreams import addresses, configuration
 from imagestreams.reference import PullSpec
+from registry_meta.kube.meta import now
 from tests.authz.conftest import MERGE, Api, bind
 from tests.imagestreams.asking import opened, person
 from tests.imagestreams.builders import digest
@@ -154,6 +155,21 @@ def test_the_hosts_of_the_cluster_are_those_of_its_streams(admin: Api) -> None:
     assert by_status["status"]["dockerImageRepository"] == "registry.svc:5000/shop/one"
     assert by_status["status"]["publicDockerImageRepository"] == "found.example.com/shop/one"
     assert by_spec["status"]["publicDockerImageRepository"] == "wished.example.com/shop/two"
+
+
+def test_streams_follow_the_hosts_of_the_cluster(admin: Api) -> None:
+    for name in ("one", "two"):
+        admin.post(f"{NAMESPACE}/imagestreams", a_stream(name, "quay.io/a/b:1"))
+    before = admin.get(f"{NAMESPACE}/imagestreams/one")[1]
+    configure(admin, externalRegistryHostnames=["registry.example.com"])
+
+    counts = [addresses.sweep(now()), addresses.sweep(now())]
+
+    after = admin.get(f"{NAMESPACE}/imagestreams/one")[1]
+    assert counts == [2, 0]
+    assert after["status"]["publicDockerImageRepository"] == "registry.example.com/shop/one"
+    assert after["spec"] == before["spec"]
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
 
 
 def test_a_configuration_of_another_name_says_nothing(admin: Api) -> None:

@@ -166,6 +166,23 @@ def test_the_tags_of_a_repository_are_those_of_its_mirror(
     assert silent.connections == 0
 
 
+def test_streams_follow_the_hosts_of_the_cluster(api: Api) -> None:
+    api.post(api.place("imagestreams"), {"metadata": {"name": "app"}})
+    path = f"{CONFIG}/images/cluster"
+
+    def public() -> str:
+        status = api.get(f"{api.place('imagestreams')}/app").get("status", {})
+        return str(status.get("publicDockerImageRepository", ""))
+
+    api.patch(path, {"spec": {"externalRegistryHostnames": ["registry.example.com"]}})
+    try:
+        wanted = f"registry.example.com/{api.namespace}/app"
+        wait_until(lambda: public() == wanted, seconds=PATIENCE, what="the stream has an address")
+    finally:
+        api.patch(path, {"spec": {"externalRegistryHostnames": None}})
+    wait_until(lambda: not public(), seconds=PATIENCE, what="the stream has none any more")
+
+
 def test_an_authority_of_the_cluster_is_trusted_with_its_registry(api: Api, tmp_path: Path) -> None:
     authority, pair = secured(tmp_path)
 
