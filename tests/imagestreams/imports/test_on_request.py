@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,9 +13,12 @@ import pytest
 from imagestreams import tags
 from imagestreams.api.images import IMAGES
 from imagestreams.api.imagestreams import IMAGE_STREAMS, find_stream
-from imagestreams.imports import plan
-from registry_meta.kube import changes, store
+from imagestreams.imports import plan, run
+from imagestreams.models import TagEvent
+from imagestreams.types import ImageStreamImport
+from registry_meta.kube import changes, meta, store
 from registry_meta.kube.models import Change, Object
+from registry_meta.kube.request import SYSTEM, Context
 from tests.authz.conftest import Api
 from tests.imagestreams.builders import images
 from tests.imagestreams.imports.shelf import (
@@ -282,6 +286,19 @@ def test_several_failures_are_told_each_at_its_own(shop: Api, shelf: Shelf) -> N
     assert status["images"][1]["status"]["message"] == (
         f'dockerimage.image.openshift.io "{shelf.host}/team/app:gone" not found'
     )
+
+
+def test_a_clock_that_goes_back_changes_no_order_and_loses_no_move(shop: Api, shelf: Shelf) -> None:
+    request = msgspec.convert(asking(image(f"{shelf.host}/team/app:latest", "latest")), ImageStreamImport, strict=False)
+    pushed = []
+    for hours in (0, -3, 2, -5):
+        pushed.append(shelf.push("team/app", "latest", seed=f"{hours}"))
+        moment = meta.now() + timedelta(hours=hours)
+        run.execute(request, context=Context(SYSTEM, IMAGE_STREAMS, moment, namespace="shop"))
+
+    assert images(app(), "latest") == pushed[::-1]
+    moves = TagEvent.objects.filter(tag="latest").order_by("version", "position")
+    assert list(moves.values_list("digest", flat=True)) == pushed
 
 
 # --- digests
