@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,6 +33,7 @@ from tests.imagestreams.imports.shelf import (
     repository,
     results,
 )
+from tests.registries import Request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -200,6 +203,13 @@ def test_many_imports_at_once_end_at_the_newest_image_and_tell_of_each_move_once
     spec = image(f"{shelf.host}/team/app:latest", "latest")
     pushed = [shelf.push("team/app", "latest", seed="0")]
     turn = threading.Lock()
+
+    def linger(request: Request) -> None:
+        # What it is answered with was looked up before.
+        if "/manifests/" in request.path:
+            time.sleep(random.uniform(0, 0.05))
+
+    shelf.intercept = linger
 
     def act(number: int) -> int:
         try:

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagestreams.conditions import success
@@ -23,6 +23,9 @@ from imagestreams.types import (
 )
 from registry_meta.kube.meta import ObjectMeta, ObjectReference
 from tests.imagestreams.builders import NOW, digest, images
+
+LENIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Other processes may have the processor."""
 
 GONE = {"metadata": {}, "status": "Failure", "reason": "NotFound", "message": "not found"}
 
@@ -86,14 +89,20 @@ def names(count: int) -> list[str]:
     return [digest(f"{number:x}a") for number in range(1, count + 1)]
 
 
-STEPS = st.lists(st.sampled_from(["push", "drop", "fetch", "write"]), max_size=40)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["push", "drop", "fetch", "write"]), st.integers(-3600, 3600), st.integers(0, 5)),
+    min_size=12,
+    max_size=30,
+)
+"""What happens, how far the clock is off then, and whose turn it is to write."""
 
 
-@given(STEPS, st.lists(st.integers(-3600, 3600), min_size=40, max_size=40), st.randoms(use_true_random=False))
-def test_a_tag_only_ever_moves_to_what_was_pushed_later(steps: list[str], clock: list[int], random: object) -> None:
+@given(STEPS)
+@LENIENT
+def test_a_tag_only_ever_moves_to_what_was_pushed_later(steps: list[tuple[str, int, int]]) -> None:
     world = World(ImageStream(metadata=ObjectMeta(name="app", generation=1)))
     under_way: list[Import] = []
-    for step, seconds in zip(steps, clock, strict=False):
+    for step, seconds, turn in steps:
         if step == "push":
             world.pushed += 1
             world.is_there = True
@@ -102,18 +111,18 @@ def test_a_tag_only_ever_moves_to_what_was_pushed_later(steps: list[str], clock:
         elif step == "fetch":
             under_way.append(world.fetch())
         elif under_way:
-            one = under_way.pop(random.randrange(len(under_way)))  # type: ignore[attr-defined]  # hypothesis gives a Random
-            world.write(one, now=NOW + timedelta(seconds=seconds))
+            world.write(under_way.pop(turn % len(under_way)), now=NOW + timedelta(seconds=seconds))
 
     history = images(world.stream, "latest")
     assert history == [name for name in reversed(names(world.pushed)) if name in history]
 
 
-@given(STEPS, st.lists(st.integers(-3600, 3600), min_size=40, max_size=40))
-def test_events_lie_in_the_order_of_the_writes_whatever_the_clock_says(steps: list[str], clock: list[int]) -> None:
+@given(STEPS)
+@LENIENT
+def test_events_lie_in_the_order_of_the_writes_whatever_the_clock_says(steps: list[tuple[str, int, int]]) -> None:
     world = World(ImageStream(metadata=ObjectMeta(name="app", generation=1)))
     written: list[str] = []
-    for step, seconds in zip(steps, clock, strict=False):
+    for step, seconds, _ in steps:
         if step == "push":
             world.pushed += 1
         if step == "write":
