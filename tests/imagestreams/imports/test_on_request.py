@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from datetime import timedelta
 from typing import Any
@@ -34,7 +33,6 @@ from tests.imagestreams.imports.shelf import (
     repository,
     results,
 )
-from tests.registries import Reply, Request
 
 
 def stored(digest: str) -> Any:
@@ -342,33 +340,3 @@ def test_a_manifest_of_the_first_schema_comes_by_tag_and_by_digest(shop: Api, sh
     kept = stored(name)
     assert kept.docker_image_manifest_media_type == "application/vnd.docker.distribution.manifest.v1+json"
     assert kept.docker_image_metadata.size == kept.docker_image_layers[0].size > 0
-
-
-# --- credentials
-
-
-def test_a_password_that_is_wrong_for_one_entry_takes_nothing_from_another(shop: Api, shelf: Shelf) -> None:
-    def guarded(request: Request) -> Reply | None:
-        private = "/private/" in request.path
-        right = f"Basic {base64.b64encode(b'robot:right').decode()}"
-        given = request.headers.get("authorization", "")
-        if given == right or (not given and not private):
-            return None
-        return Reply(401, "{}", {"WWW-Authenticate": 'Basic realm="tests"'})
-
-    shelf.intercept = guarded
-    public = shelf.push("public/app", "latest", seed="public")
-    private = shelf.push("private/app", "latest", seed="private")
-    logins = {f"{shelf.host}/public": "wrong", f"{shelf.host}/private": "right"}
-    auths = {key: {"username": "robot", "password": password} for key, password in logins.items()}
-    secret = {
-        "metadata": {"name": "pull"},
-        "type": "kubernetes.io/dockerconfigjson",
-        "stringData": {".dockerconfigjson": msgspec.json.encode({"auths": auths}).decode()},
-    }
-    assert shop.post("/api/v1/namespaces/shop/secrets", secret)[0] == 201
-
-    status = bring_in(shop, *(image(f"{shelf.host}/{name}/app:latest", name) for name in ("public", "private")))
-
-    assert results(status["images"]) == ["Success", "Success"]
-    assert (images(app(), "public"), images(app(), "private")) == ([public], [private])
