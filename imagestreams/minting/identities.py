@@ -105,6 +105,14 @@ class Ambient:
 Identity = AwsKeys | GoogleKey | AzureClient | Ambient
 
 
+def cloud_of(identity: Identity) -> Cloud:
+    """Return the cloud in which an identity counts."""
+    if isinstance(identity, Ambient):
+        return identity.cloud
+    kinds = {AwsKeys: Cloud.AWS, GoogleKey: Cloud.GOOGLE, AzureClient: Cloud.AZURE}
+    return kinds[type(identity)]
+
+
 def is_cloud(kind: object) -> bool:
     """Return whether Secrets of a type hold keys of a cloud."""
     return isinstance(kind, str) and kind in {cloud.value for cloud in Cloud}
@@ -133,12 +141,16 @@ class _Texts:
         except (binascii.Error, ValueError) as error:
             raise BadIdentity(key, "is no text in base64") from error
 
-    def need(self, key: str) -> str:
+    def word(self, key: str) -> str:
         text = self.get(key)
+        if text and not (text.isascii() and text.isprintable()):
+            raise BadIdentity(key, "has characters that no such key has")
+        return text
+
+    def need(self, key: str) -> str:
+        text = self.word(key)
         if not text:
             raise BadIdentity(key)
-        if not (text.isascii() and text.isprintable()):
-            raise BadIdentity(key, "has characters that no such key has")
         return text
 
     def shaped(self, key: str, shape: re.Pattern[str], words: str) -> str:
@@ -152,10 +164,10 @@ def _aws(texts: _Texts) -> AwsKeys:
     return AwsKeys(
         texts.need("AWS_ACCESS_KEY_ID"),
         texts.need("AWS_SECRET_ACCESS_KEY"),
-        texts.get("AWS_SESSION_TOKEN"),
+        texts.word("AWS_SESSION_TOKEN"),
         region=texts.shaped("AWS_REGION", REGION, "name of a region"),
         role=texts.shaped("AWS_ROLE_ARN", ROLE, "ARN of a role"),
-        external_id=texts.get("AWS_EXTERNAL_ID"),
+        external_id=texts.word("AWS_EXTERNAL_ID"),
     )
 
 

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from imagestreams.minting.identities import Ambient, Identity
 from imagestreams.minting.minter import Minter
@@ -32,8 +33,8 @@ MARGIN_SECONDS = 60.0
 MARGIN = 0.1
 """A credential is no longer used for the last minute of its life, or the last tenth of a short one."""
 
-YOUNG_SECONDS = 300.0
-"""A refusal of a credential that is younger leads to no other: the next would be refused as well."""
+RENEWALS_APART_SECONDS = 300.0
+"""Refusals lead to another credential no more often: where the second is refused, so will be the third."""
 
 REFUSED_SECONDS = 60.0
 SHORTEST_REST = 5.0
@@ -48,7 +49,6 @@ class Kept:
     """A credential with the moments of its life."""
 
     credential: Credential
-    made: float
     due: float
     over: float
 
@@ -57,18 +57,39 @@ class Kept:
 class _Place:
     """What is known for one identity and reach, and the lock of the one who makes what is next."""
 
+    identity: Identity
     making: threading.Lock = field(default_factory=threading.Lock)
     kept: Kept | None = None
     failure: UpstreamError | None = None
     rests_until: float = 0.0
     failures: int = 0
+    renews_from: float = 0.0
+
+
+class Outcome(StrEnum):
+    """What came of making a credential."""
+
+    MADE = "Made"
+    REFUSED = "Refused"
+    FAILED = "Failed"
+
+
+Tell = Callable[[Identity, Outcome], None]
+
+
+def quiet(identity: Identity, outcome: Outcome) -> None:
+    """Tell nobody what came of it."""
 
 
 class Mint:
-    """Gives credentials to all threads of a process; for each identity and reach one thread makes them."""
+    """Gives credentials to all threads of a process; for each identity and reach one thread makes them.
 
-    def __init__(self, minters: Minters, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `tell` hears what came of each try.
+    """
+
+    def __init__(self, minters: Minters, *, tell: Tell = quiet, clock: Callable[[], float] = time.monotonic) -> None:
         self._minters = minters
+        self._tell = tell
         self._clock = clock
         self._lock = threading.Lock()
         self._places: OrderedDict[Key, _Place] = OrderedDict()
@@ -93,21 +114,22 @@ class Mint:
         return kept.credential
 
     def renewed(self, identity: Identity, host: str, refused: Credential, *, deadline: Deadline) -> Credential | None:
-        """Return the credential in place of one that a registry refused; None when that was made just now."""
+        """Return the credential in place of one that a registry refused; None when others were refused just now."""
         minter = self._minters(identity)
         place = self._place((identity, minter.reach(host)))
         with _alone(place, deadline):
-            kept = place.kept
+            kept, now = place.kept, self._clock()
             if kept is not None and kept.credential == refused:
-                if self._clock() < kept.made + YOUNG_SECONDS:
+                if now < max(place.renews_from, place.rests_until):
                     return None
-                place.kept = None
-            found = self._next(place, minter, host, deadline)
-        return found if found != refused else None
+                place.renews_from = now + RENEWALS_APART_SECONDS
+                # What is kept stays if this fails: it may be good for other repositories.
+                return self._make(place, minter, host, deadline).credential
+            return self._next(place, minter, host, deadline)
 
     def _place(self, key: Key) -> _Place:
         with self._lock:
-            place = self._places.pop(key, None) or _Place()
+            place = self._places.pop(key, None) or _Place(key[0])
             self._places[key] = place
             while len(self._places) > KEPT:
                 self._places.popitem(last=False)
@@ -139,12 +161,14 @@ class Mint:
             if deadline.remaining():
                 # Another caller may have the time that this one lacked.
                 self._note(place, failure)
+            self._tell(place.identity, Outcome.FAILED if isinstance(failure, Transient) else Outcome.REFUSED)
             logger.warning("no credential was made for %s: %s", host, failure.text)
             raise failure from None
         now, life = self._clock(), max(0.0, minted.seconds)
         over = now + life - min(MARGIN_SECONDS, life * MARGIN)
-        place.kept = Kept(minted.credential, now, min(now + life * DUE_AFTER, over), over)
+        place.kept = Kept(minted.credential, min(now + life * DUE_AFTER, over), over)
         place.failure, place.failures = None, 0
+        self._tell(place.identity, Outcome.MADE)
         logger.info("a credential was made for %s, for %d seconds", host, life)
         return place.kept
 

@@ -12,7 +12,7 @@ from imagestreams.minting.ecr import EcrMinter
 from imagestreams.minting.exchange import Clock, Exchange, utc_now
 from imagestreams.minting.google import GoogleMinter, MachineMinter, key_file
 from imagestreams.minting.identities import AwsKeys, AzureClient, Cloud, GoogleKey, Identity
-from imagestreams.minting.mint import Mint
+from imagestreams.minting.mint import Mint, Tell, quiet
 from imagestreams.minting.minter import Minter
 from imagestreams.upstream.errors import TOKEN, Unauthorized
 from imagestreams.upstream.transport import Transport
@@ -63,9 +63,16 @@ class Minters:
 
 
 def mint(
-    surroundings: Surroundings, *, limits: Limits, allow_private: bool, ca_bundle: Path | None, now: Clock = utc_now
+    surroundings: Surroundings,
+    *,
+    limits: Limits,
+    allow_private: bool,
+    ca_bundle: Path | None,
+    tell: Tell = quiet,
+    now: Clock = utc_now,
 ) -> Mint:
     """Return the mint of a process; only what those who run the server named may be a private address."""
     outside = Transport(limits=limits, allow_private=allow_private, ca_bundle=ca_bundle, user_agent=USER_AGENT)
     inside = Transport(limits=limits, allow_private=True, ca_bundle=ca_bundle, user_agent=USER_AGENT, direct=True)
-    return Mint(Minters(surroundings, Exchange(outside, inside, endpoints=surroundings.endpoints, now=now)))
+    exchange = Exchange(outside, inside, endpoints=surroundings.endpoints, now=now)
+    return Mint(Minters(surroundings, exchange), tell=tell)

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from imagestreams.minting import identities
-from imagestreams.minting.identities import AwsKeys, AzureClient, BadIdentity, Cloud, GoogleKey
+from imagestreams.minting.identities import Ambient, AwsKeys, AzureClient, BadIdentity, Cloud, GoogleKey, Identity
 from tests.clouds.google import EMAIL, KEY_ID, key_file, pem
 from tests.imagestreams.minting.conftest import packed
 
@@ -42,6 +42,7 @@ def test_an_application_of_azure_is_read() -> None:
     [
         (Cloud.AWS, {"AWS_ACCESS_KEY_ID": "AKID"}, "AWS_SECRET_ACCESS_KEY", "is missing"),
         (Cloud.AWS, {**AWS, "AWS_ACCESS_KEY_ID": "A\nB"}, "AWS_ACCESS_KEY_ID", "has characters that no such key has"),
+        (Cloud.AWS, {**AWS, "AWS_SESSION_TOKEN": "a\r\nb"}, "AWS_SESSION_TOKEN", "has characters that no such key has"),
         (Cloud.AWS, {**AWS, "AWS_REGION": "evil.example.com/"}, "AWS_REGION", "is no name of a region"),
         (Cloud.AWS, {**AWS, "AWS_ROLE_ARN": "puller"}, "AWS_ROLE_ARN", "is no ARN of a role"),
         (Cloud.GOOGLE, {}, "key.json", "is missing"),
@@ -66,6 +67,19 @@ def test_a_secret_is_for_the_registries_of_its_cloud_unless_it_names_some() -> N
     assert identities.places_of(Cloud.AZURE, packed(AZURE)) == ("*.azurecr.io",)
     named = packed({**AZURE, "registries": "shop.azurecr.io, images.example.com:5000\n"})
     assert identities.places_of(Cloud.AZURE, named) == ("shop.azurecr.io", "images.example.com:5000")
+
+
+@pytest.mark.parametrize(
+    ("identity", "cloud"),
+    [
+        (AwsKeys("a", "s"), Cloud.AWS),
+        (GoogleKey("e", "p", "i", "u"), Cloud.GOOGLE),
+        (AzureClient("t", "c", "s"), Cloud.AZURE),
+        (Ambient(Cloud.GOOGLE), Cloud.GOOGLE),
+    ],
+)
+def test_an_identity_counts_in_its_cloud(identity: Identity, cloud: Cloud) -> None:
+    assert identities.cloud_of(identity) is cloud
 
 
 def test_identities_show_no_secret(key: rsa.RSAPrivateKey) -> None:

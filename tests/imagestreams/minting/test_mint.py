@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -160,15 +161,38 @@ def test_what_cannot_be_read_counts_as_no_credential(clock: Clock) -> None:
         Shop(clock, failure=Malformed("the answer is no JSON")).password()
 
 
-def test_what_was_refused_is_made_anew_unless_it_is_young(clock: Clock) -> None:
+def test_what_was_refused_is_made_anew_once(clock: Clock) -> None:
     shop = Shop(clock)
     shop.password()
-    assert shop.renewed("made 1") is None
 
-    clock.time += 301
     assert [shop.renewed("made 1"), shop.renewed("made 1"), shop.password()] == ["made 2", "made 2", "made 2"]
     assert shop.renewed("made 2") is None
-    assert shop.press.times == 2
+    clock.time += 300
+    assert shop.renewed("made 2") == "made 3"
+
+
+def test_what_was_refused_at_one_place_stays_for_others_while_there_is_no_other(clock: Clock) -> None:
+    shop = Shop(clock)
+    shop.password()
+    shop.press.failure = Unreachable("away")
+
+    with pytest.raises(Unreachable):
+        shop.renewed("made 1")
+    assert shop.password() == "made 1"
+    assert shop.renewed("made 1") is None
+
+
+def test_what_came_of_it_is_told(clock: Clock) -> None:
+    told: list[str] = []
+    press = Press()
+    mint = Mint(lambda identity: press, tell=lambda identity, outcome: told.append(outcome.value), clock=clock)
+    for failure in (Unreachable("away"), Unauthorized("nobody"), None):
+        press.failure = failure
+        with suppress(UpstreamError):
+            mint.credential(WHO, "a.example.com", deadline=patience())
+        clock.time += 100
+
+    assert told == ["Failed", "Refused", "Made"]
 
 
 def test_no_one_waits_longer_than_he_may(clock: Clock) -> None:
