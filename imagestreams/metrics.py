@@ -38,6 +38,10 @@ LIMITED_UNTIL = Gauge(
     "Until when an upstream registry wants no requests, or no pulls, of some payer, where it ever said that.",
     ("host",), registry=None, multiprocess_mode="max",
 )  # fmt: skip
+CLOUD_CREDENTIALS = Counter(
+    "registry_meta_cloud_credentials_total", "Credentials that were to be made at a cloud: Made, Refused, Failed.",
+    ("cloud", "outcome"), registry=None,
+)  # fmt: skip
 
 
 def count_image(status: Mapping[str, object]) -> None:

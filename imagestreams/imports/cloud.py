@@ -7,8 +7,10 @@ from functools import lru_cache
 
 from django.conf import settings
 
+from imagestreams import metrics
 from imagestreams.minting import minters
-from imagestreams.minting.mint import Mint
+from imagestreams.minting.identities import Identity, cloud_of
+from imagestreams.minting.mint import Mint, Outcome
 from imagestreams.minting.minters import Surroundings
 from imagestreams.upstream.values import Limits
 
@@ -23,4 +25,9 @@ def mint() -> Mint:
         limits=Limits(per_host=environment.upstream_concurrency),
         allow_private=environment.allow_private_networks,
         ca_bundle=environment.upstream_ca_bundle or None,
+        tell=_count,
     )
+
+
+def _count(identity: Identity, outcome: Outcome) -> None:
+    metrics.CLOUD_CREDENTIALS.labels(cloud_of(identity).name.lower(), outcome.value).inc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -177,6 +178,16 @@ def test_the_host_shows_itself_to_no_registry_that_is_insecure(site: Site, api: 
 
     assert bring_in(api, site.ours, insecure=True)["reason"] == "Unauthorized"
     assert not [request for request in site.ours.requests[shown:] if "authorization" in request.headers]
+
+
+def test_metrics_tell_what_came_of_it(site: Site, api: Api) -> None:
+    api.secret("aws", keys_of_aws(site.ecr, AWS_SECRET_ACCESS_KEY="wrong"), type_=AWS)
+    bring_in(api, site.ecr)
+
+    text = api.session.get(api.url("metrics")).text
+    found = re.findall(r'^registry_meta_cloud_credentials_total\{cloud="aws",outcome="Refused"\} (\S+)', text, re.M)
+    assert found
+    assert float(found[0]) >= 1
 
 
 def test_nothing_of_it_is_kept_or_written_in_the_clear(site: Site) -> None:
