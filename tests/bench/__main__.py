@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import mean
 
-from tests.bench import access, fanout, idle, importing, layers, load, memory, pages, scale, seed
+from tests.bench import access, fanout, idle, importing, layers, load, memory, pages, scale, schedule, seed
 from tests.bench.calibrated import calibration
 from tests.bench.report import Line, table
 from tests.bench.scale import Read, Taken
@@ -22,7 +22,7 @@ from tests.server import Server
 
 ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "warning", "WEB_WORKERS": "2"}
 PARTS = ("memory", "get", "list", "create", "import", "watch", "watchers-idle", "layers", "pages")
-ALSO = ("scale", "access")
+ALSO = ("scale", "access", "schedule")
 """Parts that run only when they are named, for they take minutes."""
 
 TURNS = 3
@@ -44,6 +44,8 @@ IDLE_KB = 250.0
 ACCESS_RATIO = 1.15
 DECISION_MICROSECONDS = 50.0
 IN_FORCE_MILLISECONDS = 1000.0
+SCHEDULE_SECONDS = 900.0
+SCHEDULE_REQUESTS = 1.1
 REST_SECONDS = 15
 
 
@@ -177,6 +179,16 @@ class Bench:
         time.sleep(REST_SECONDS)
         yield Line("memory that the policy adds (PSS)", memory.of(self.server.family()).pss - before.pss, "MB")
 
+    def schedule(self) -> Iterator[Line]:
+        """Look at ten thousand scheduled tags, and read beside that."""
+        found = schedule.looks(self.server)
+        yield Line(f"first import of {found.tags} tags", found.imported, "s", note="by one worker")
+        note = f"{found.tags / found.looked:.0f} a second; {found.written} writes"
+        yield Line(f"look at {found.tags} scheduled tags", found.looked, "s", most=SCHEDULE_SECONDS, note=note)
+        yield Line("requests for a tag that has not moved", found.requests, "", most=SCHEDULE_REQUESTS)
+        note = f"{found.before:.1f} ms without them; the slowest: {found.slowest:.0f} ms"
+        yield Line("GET beside the looks", found.beside, "ms", note=note)
+
     def idle(self) -> Iterator[Line]:
         """Hold many watches to which nothing happens, and read beside them."""
         found = idle.idle(self.server, IDLE)
@@ -235,6 +247,8 @@ def run(bench: Bench, parts: list[str]) -> Iterator[Line]:
         yield from bench.scale()
     if "access" in parts:
         yield from bench.access()
+    if "schedule" in parts:
+        yield from bench.schedule()
     if "memory" in parts and len(parts) > 1:
         yield from bench.memory("at the end")
     if "watchers-idle" in parts:
