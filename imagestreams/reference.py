@@ -189,7 +189,7 @@ Precedence = tuple[tuple[int, ...], int, tuple[tuple[int, int, str], ...]]
 """What orders semantic versions: the three numbers, whether it is a release, the pre-release identifiers."""
 
 
-def _precedence(version: str) -> Precedence | None:
+def precedence(version: str) -> Precedence | None:
     """Return what orders a semantic version (semver.org 2.0.0 §11), or None when the text is none."""
     match = _VERSION.fullmatch(version)
     if match is None:
@@ -206,10 +206,10 @@ def _ranked(tag: str) -> tuple[int, Precedence] | None:
     bare = tag.removeprefix("v")
     short = _SHORT_VERSION.fullmatch(bare)
     if short is not None:
-        precedence = _precedence(f"{short[1]}.0" + (f"-{short[2]}" if short[2] else ""))
-        return None if precedence is None else (1, precedence)
-    precedence = _precedence(bare)
-    return None if precedence is None else (2, precedence)
+        minor = precedence(f"{short[1]}.0" + (f"-{short[2]}" if short[2] else ""))
+        return None if minor is None else (1, minor)
+    full = precedence(bare)
+    return None if full is None else (2, full)
 
 
 def prioritised(tags: list[str]) -> list[str]:

@@ -45,6 +45,7 @@ PURE = (
     "imagestreams.generations",
     "imagestreams.holds",
     "imagestreams.mirrors",
+    "imagestreams.versions",
     "imagestreams.moments",
     "imagestreams.repositories",
     "imagestreams.outcomes",
