@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from imagestreams import holds
+from imagestreams import follow, holds
 from imagestreams.history import latest, push, set_tag, tag_of
 from imagestreams.holds import Hold
 from imagestreams.outcomes import next_generation
@@ -51,6 +51,7 @@ def lift(stream: ImageStream, tag: str) -> None:
 
 def _pin(wish: TagReference, stream: str, event: TagEvent) -> None:
     """Wish, in place, the image of an event and nothing later."""
+    wish.annotations = follow.without(wish.annotations)
     wish.reference = not event.image
     wish.import_policy.scheduled = False
     if event.image:

@@ -45,6 +45,8 @@ PURE = (
     "imagestreams.generations",
     "imagestreams.holds",
     "imagestreams.mirrors",
+    "imagestreams.follow",
+    "imagestreams.election",
     "imagestreams.versions",
     "imagestreams.moments",
     "imagestreams.repositories",
@@ -71,7 +73,7 @@ PURE = (
 )
 """What decides without asking anyone: no database, no network, no queue."""
 
-PURE_LIBRARIES = ("msgspec", "yaml")
+PURE_LIBRARIES = ("msgspec", "re2", "yaml")
 
 
 def file_of(module: str) -> bool:
