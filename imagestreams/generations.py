@@ -12,6 +12,7 @@ import copy
 
 import msgspec
 
+from imagestreams import follow
 from imagestreams.history import drop_empty_histories, history_of, sort_tags, tag_of
 from imagestreams.reference import InvalidReference, PullSpec
 from imagestreams.types import (
@@ -34,7 +35,8 @@ LEGACY, PRESERVE_ORIGINAL = "Legacy", "PreserveOriginal"
 def changed(old: TagReference | None, new: TagReference, *, stream_namespace: str) -> bool:
     """Return whether a wish for a tag asks for another image than the old wish of the same name did.
 
-    Annotations, reference policy, `scheduled`, `insecure` and the kind of the source do not count.
+    Annotations other than a rule to follow, reference policy, `scheduled`, `insecure` and the kind of the source do
+    not count.
     """
     if new.from_ is None or not (new.from_.kind or new.from_.name):
         return False
@@ -46,6 +48,8 @@ def changed(old: TagReference | None, new: TagReference, *, stream_namespace: st
     if source.name != new.from_.name or old.reference != new.reference:
         return True
     if old.import_policy.import_mode != new.import_policy.import_mode:
+        return True
+    if follow.written(old) != follow.written(new):
         return True
     return new.generation == 0 and bool(old.generation)
 

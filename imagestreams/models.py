@@ -1,4 +1,4 @@
-"""The tables of the domain: the tag ledger, what images consist of, due imports, and the deliveries of triggers."""
+"""The tables of the domain: tag ledger, what images consist of, due imports, followed tags, deliveries of triggers."""
 
 from __future__ import annotations
 
@@ -161,6 +161,96 @@ class PausedHost(models.Model):
 
     class Meta:
         db_table = "imagestreams_paused_host"
+
+
+class UpstreamRepository(models.Model):
+    """A repository whose tags are followed: when its tags were first listed, all of them, and when last.
+
+    What was seen over connections that anybody may have answered (`insecure`) is a repository of its own. `present` is
+    how many tags it had; a list that is far shorter has come `doubts` times, last at `doubted_at`.
+    """
+
+    host = models.CharField(max_length=300)
+    path = models.CharField(max_length=300)
+    insecure = models.BooleanField(default=False)
+    first_listed = models.DateTimeField(null=True)
+    listed_at = models.DateTimeField(null=True)
+    present = models.IntegerField(default=0)
+    doubts = models.IntegerField(default=0)
+    doubted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "imagestreams_upstream_repository"
+        constraints = [
+            models.UniqueConstraint(fields=["host", "path", "insecure"], name="upstream_repository_once"),
+        ]
+        indexes = [
+            models.Index(fields=["listed_at"], name="upstream_repository_age"),
+        ]
+
+
+class UpstreamTag(models.Model):
+    """A tag of a followed repository: when it was first seen here, whatever others say of its age.
+
+    It was seen whenever the repository was listed, up to `gone_since`; `existing` ones were there at the first listing.
+    """
+
+    repository = models.ForeignKey(UpstreamRepository, on_delete=models.CASCADE, db_index=False)
+    tag = models.CharField(max_length=128)
+    first_seen = models.DateTimeField()
+    existing = models.BooleanField(default=False)
+    gone_since = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "imagestreams_upstream_tag"
+        constraints = [
+            models.UniqueConstraint(fields=["repository", "tag"], name="upstream_tag_once"),
+        ]
+        indexes = [
+            models.Index(fields=["repository", "gone_since"], name="upstream_tag_gone"),
+        ]
+
+
+class UpstreamDigest(models.Model):
+    """A digest that a tag of a followed repository was seen to have; learnt only of tags that may be elected."""
+
+    repository = models.ForeignKey(UpstreamRepository, on_delete=models.CASCADE, db_index=False)
+    tag = models.CharField(max_length=128)
+    digest = models.CharField(max_length=DIGEST)
+    first_seen = models.DateTimeField()
+
+    class Meta:
+        db_table = "imagestreams_upstream_digest"
+        constraints = [
+            models.UniqueConstraint(fields=["repository", "tag", "digest"], name="upstream_digest_once"),
+        ]
+
+
+class FollowedTag(models.Model):
+    """What a tag that follows a rule was last found to stand for: the mark that it never goes below.
+
+    It is written in the transaction that lets the tag point there. `upstream_tag` is empty before the first time, and
+    `digest` is what it was seen to have then; `image` and `wish` say what the tag pointed to, and by which wish.
+    `wakes_at` is when another tag will be old enough.
+    """
+
+    namespace = models.CharField(max_length=NAMESPACE)
+    stream = models.CharField(max_length=NAME)
+    stream_uid = models.CharField(max_length=36)
+    tag = models.CharField(max_length=NAME)
+    repository = models.CharField(max_length=NAME)
+    upstream_tag = models.CharField(max_length=128, default="")
+    digest = models.CharField(max_length=DIGEST, default="")
+    image = models.CharField(max_length=NAME, default="")
+    wish = models.CharField(max_length=64, default="")
+    elected_at = models.DateTimeField(null=True)
+    wakes_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "imagestreams_followed_tag"
+        constraints = [
+            models.UniqueConstraint(fields=["namespace", "stream", "tag"], name="followed_tag_once"),
+        ]
 
 
 class Subscription(models.Model):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from imagestreams import holds, intervals
+from imagestreams import follow, holds, intervals
 from imagestreams.generations import LEGACY, LOCAL, PRESERVE_ORIGINAL, SOURCE
 from imagestreams.reference import InvalidReference, PullSpec
 from imagestreams.types import (
@@ -115,7 +115,7 @@ def tag_reference(tag: TagReference, path: str) -> list[FieldError]:
     if policy not in (SOURCE, LOCAL):
         problems.append(invalid_value(f"{path}.referencePolicy.type", policy, 'valid values are "Source", "Local"'))
     problems += _import_mode(tag.import_policy, path) + holds.problems(tag.annotations, path)
-    return problems + intervals.problems(tag.annotations, path)
+    return problems + intervals.problems(tag.annotations, path) + follow.problems(tag, path)
 
 
 def _tag_source(source: ObjectReference, policy: TagImportPolicy, path: str) -> list[FieldError]:

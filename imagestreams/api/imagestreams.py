@@ -7,7 +7,7 @@ from typing import Any
 
 from authz.api import limitranges
 from authz.api.limitranges import LimitRange
-from imagestreams import access, configuration, holds, ledger, limits, rows, tags, validation, whitelist
+from imagestreams import access, configuration, holds, ledger, limits, marks, rows, tags, validation, whitelist
 from imagestreams.api.layers import LayersStorage
 from imagestreams.api.secrets import SecretsStorage
 from imagestreams.hosts import registry_hosts
@@ -73,8 +73,9 @@ class ImageStreamStrategy(Strategy[ImageStream]):
         return [errors.internal_field("[]", limits.refusal(new, why))] if why else problems
 
     def recorded(self, new: ImageStream | None, old: ImageStream | None, *, version: int, context: Context) -> None:
-        """Write the moved tags to the ledger."""
+        """Write the moved tags to the ledger, and forget what those stood for that follow no longer."""
         ledger.record(new, old, version=version, context=context)
+        marks.forget(new, old)
 
 
 class InternalStrategy(ImageStreamStrategy):
@@ -82,6 +83,19 @@ class InternalStrategy(ImageStreamStrategy):
 
     untracked = ()
     keeps_status = True
+
+
+class ElectionStrategy(InternalStrategy):
+    """The path of imports of tags that follow a rule: what they stand for is kept in the same transaction."""
+
+    def __init__(self, standings: Mapping[str, marks.Standing]) -> None:
+        self._standings = standings
+
+    def recorded(self, new: ImageStream | None, old: ImageStream | None, *, version: int, context: Context) -> None:
+        """Keep what the tags stand for that now point there."""
+        super().recorded(new, old, version=version, context=context)
+        if new is not None:
+            marks.keep(new, self._standings, now=context.now)
 
 
 class RollbackStrategy(InternalStrategy):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from imagestreams import metrics
+from imagestreams import marks, metrics
 from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
 from imagestreams.imports import errands, plan, retrying, run, schedule
 from imagestreams.imports.errands import Errand
@@ -35,7 +35,9 @@ def bring_in(stream: ImageStream, what: Due, *, held: Sequence[ScheduledTag] = (
     answer = run.execute(plan.request(stream, what), context=context, errand=errand, background=bool(held))
     written = answer.status.import_ or stream
     found = errand.found(written)
-    nexts = schedule.learned(written, found, usual=intervals().usual, now=meta.now(), held=held)
+    nexts = schedule.learned(
+        written, found, usual=intervals().usual, now=meta.now(), held=held, wakes=marks.wakes(written, now=now)
+    )
     if held:
         for tag, result in found.items():
             metrics.CHECKS.labels(result.fault or _outcome(stream, written, tag)).inc()

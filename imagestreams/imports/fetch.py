@@ -39,7 +39,8 @@ class Platform:
 class Wanted:
     """One image to fetch: by tag or digest from a repository, as one platform or as the whole index.
 
-    `repository` is spelled as the user did; results name it that way.
+    `repository` is spelled as the user did; results name it that way. `settled` names a tag of the stream for which
+    nothing is fetched, because an election has found what comes of it.
     """
 
     repository: PullSpec
@@ -47,6 +48,7 @@ class Wanted:
     insecure: bool
     preserve: bool
     platform: Platform
+    settled: str = ""
 
     def source(self, digest: str = "") -> PullSpec:
         """Return where the image is looked for, or where that with another digest of the repository is."""

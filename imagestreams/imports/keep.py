@@ -6,10 +6,11 @@ import copy
 from collections.abc import Collection
 from dataclasses import replace
 
-from imagestreams import conditions, limits
+from imagestreams import conditions, limits, marks
 from imagestreams.api.images import IMAGES, STORAGE
-from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
+from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL, ElectionStrategy
 from imagestreams.imports import record
+from imagestreams.imports.elect import Ended
 from imagestreams.imports.errands import Errand
 from imagestreams.types import GROUP, Image, ImageStream, ImageStreamImport, ImageStreamImportStatus
 from registry_meta.kube import store
@@ -70,6 +71,7 @@ def write_stream(
     seen: ImageStream | None,
     context: Context,
     errand: Errand | None = None,
+    elections: Ended,
 ) -> ImageStream:
     """Record the outcome in the stream, which is made if it is missing, and return it.
 
@@ -82,7 +84,7 @@ def write_stream(
     )  # fmt: skip
     for attempt in range(ATTEMPTS):
         try:
-            return _recorded(request, status, seen=seen, errand=errand, context=within)
+            return _recorded(request, status, seen=seen, errand=errand, context=within, elections=elections)
         except StatusError as error:
             if limits.is_refusal(error.message):
                 _note_refusal(request, status, error, context=within)
@@ -114,8 +116,10 @@ def _recorded(
     seen: ImageStream | None,
     errand: Errand | None,
     context: Context,
+    elections: Ended,
 ) -> ImageStream:
     name, meta = request.metadata.name, request.metadata
+    strategy = ElectionStrategy(elections.standings) if elections.standings else INTERNAL
 
     def edit(stream: ImageStream) -> ImageStream:
         asked, told = request, status
@@ -124,15 +128,17 @@ def _recorded(
         late = record.overtaken(stream, seen, asked, told)
         if late:
             raise Overtaken(stream, late)
-        record.apply(stream, asked, told, now=context.now)
+        record.apply(stream, asked, told, now=context.now, verdicts=elections.verdicts)
         return stream
 
     if meta.resource_version or meta.uid or store.find(IMAGE_STREAMS, context.namespace, name) is not None:
         bound = Preconditions(version=meta.resource_version, uid=meta.uid)
-        stored = store.update(IMAGE_STREAMS, name, edit, context=context, strategy=INTERNAL, preconditions=bound)
+        stored = store.update(IMAGE_STREAMS, name, edit, context=context, strategy=strategy, preconditions=bound)
     else:
         stream = record.new_stream(name, context.namespace, now=context.now)
         record.apply(stream, request, status, now=context.now)
         stored = store.create(IMAGE_STREAMS, stream, context=replace(context, word=WORD), strategy=INTERNAL)
     written: ImageStream = stored.object()
+    # A write that changes nothing records nothing, but there may be news of when to look again.
+    marks.keep(written, elections.standings, now=context.now)
     return written

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from imagestreams import intervals, tags
+from imagestreams import follow, intervals, tags
 from imagestreams.conditions import IMPORT_SUCCESS
 from imagestreams.reference import InvalidReference, PullSpec
 from imagestreams.types import (
@@ -25,8 +25,6 @@ from registry_meta.kube.meta import ObjectMeta, ObjectReference
 
 CHECKED = "openshift.io/image.dockerRepositoryCheck"
 INSECURE = "openshift.io/image.insecureRepository"
-FOLLOW = "follow.registry-meta.io/"
-"""How the annotations of a tag begin that follows another by a rule: its registry cannot be asked for it alone."""
 
 
 class Reason(Enum):
@@ -109,8 +107,8 @@ def look(tag: TagReference, stream: ImageStream, *, interval: int) -> Look | Non
     except InvalidReference:
         return None
     host, repository = parsed.host_and_path()
-    follows = any(key.startswith(FOLLOW) for key in tag.annotations or {})
-    reference = "" if follows else parsed.id or parsed.tag or "latest"
+    # The registry cannot be asked for a tag alone that follows others by a rule.
+    reference = "" if follow.written(tag) else parsed.id or parsed.tag or "latest"
     return Look(
         tag.name, host, repository, reference, source, tag.import_policy.insecure, interval, wish(tag),
         standing(stream, tag.name),

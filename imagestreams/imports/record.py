@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 
-from imagestreams import holds, tags
+from imagestreams import follow, holds, tags
 from imagestreams.conditions import (
     Status,
     import_failure,
@@ -16,6 +17,7 @@ from imagestreams.conditions import (
     of_error,
     repository_status,
 )
+from imagestreams.follow import ELECTED, Rule
 from imagestreams.imports.plan import CHECKED
 from imagestreams.types import (
     GROUP,
@@ -26,6 +28,7 @@ from imagestreams.types import (
     ImageStreamImportStatus,
     RepositoryImportSpec,
     TagEvent,
+    TagEventCondition,
     TagReference,
 )
 from registry_meta.kube import errors
@@ -41,15 +44,37 @@ def new_stream(name: str, namespace: str, *, now: datetime) -> ImageStream:
     return ImageStream(metadata=meta)
 
 
-def apply(stream: ImageStream, request: ImageStreamImport, status: ImageStreamImportStatus, *, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an election says of a tag that follows a rule."""
+
+    rule: Rule
+    is_elected: bool
+    reason: str
+    message: str
+
+
+def apply(
+    stream: ImageStream,
+    request: ImageStreamImport,
+    status: ImageStreamImportStatus,
+    *,
+    now: datetime,
+    verdicts: Mapping[str, Verdict] | None = None,
+) -> None:
     """Write the outcome of an import into a stream.
 
-    Entries without a target tag leave no trace, nor does a tag of the repository that an entry brings in as well.
-    The time of the check is noted when anything changed, or never was.
+    Entries without a target tag leave no trace, nor does a tag of the repository that an entry brings in as well, or
+    that follows a rule. The time of the check is noted when anything changed, or never was.
     """
     before = msgspec.json.encode(stream)
+    taken = {wish.name: _take(stream, wish.name) for wish in stream.spec.tags or []}
+    told = {wish.name: taken[wish.name] for wish in stream.spec.tags or [] if follow.rule_of(wish) is not None}
     for tag, spec, entry, wished in _entries(request, status):
-        _apply_one(stream, tag, spec, entry, wished=wished, now=now)
+        if wished or tag not in told:
+            _apply_one(stream, tag, spec, entry, wished=wished, now=now)
+    for tag, condition in told.items():
+        _tell(stream, tag, condition, (verdicts or {}).get(tag), now=now)
     annotations = stream.metadata.annotations or {}
     if msgspec.json.encode(stream) != before or not annotations.get(CHECKED):
         stream.metadata.annotations = {**annotations, CHECKED: timestamp(now)}
@@ -79,6 +104,37 @@ def _is_wished(wish: TagReference | None, before: TagReference | None) -> bool:
     return (wish.from_, wish.generation, wish.import_policy, wish.reference, wish.annotations) == (
         before.from_, before.generation, before.import_policy, before.reference, before.annotations
     )  # fmt: skip
+
+
+def _take(stream: ImageStream, tag: str) -> TagEventCondition | None:
+    """Take what was said of an election from the conditions of a tag, and return it."""
+    history = tags.history_of(stream, tag)
+    conditions = (history.conditions if history is not None else None) or []
+    found = next((condition for condition in conditions if condition.type == ELECTED), None)
+    if history is not None and found is not None:
+        history.conditions = [condition for condition in conditions if condition is not found] or None
+    return found
+
+
+def _tell(
+    stream: ImageStream, tag: str, before: TagEventCondition | None, verdict: Verdict | None, *, now: datetime
+) -> None:
+    """Say at a tag what was elected; without news, what was said before. What is said again keeps its time."""
+    condition, wish = before, tags.tag_of(stream, tag)
+    if verdict is not None and follow.rule_of(wish) == verdict.rule:
+        condition = TagEventCondition(
+            type=ELECTED,
+            status="True" if verdict.is_elected else "False",
+            last_transition_time=timestamp(now),
+            reason=verdict.reason,
+            message=verdict.message,
+            generation=(wish.generation or 0) if wish is not None else 0,
+        )
+        if before is not None and is_same_failure(condition, before):
+            condition = before
+    if condition is not None:
+        history = tags.open_history(stream, tag)
+        history.conditions = [*(history.conditions or []), condition]
 
 
 def overtaken(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 from imagestreams import access, metrics
 from imagestreams.api.imagestreams import IMAGE_STREAMS
 from imagestreams.conditions import is_failure
 from imagestreams.credentials import Keyring
-from imagestreams.imports import answer, doctor, keep, record, wanted
+from imagestreams.imports import answer, doctor, elect, keep, record, wanted
 from imagestreams.imports.errands import Errand
 from imagestreams.imports.fetch import Fetcher, Listed
 from imagestreams.imports.keep import STREAM_WORD, WORD, Overtaken
@@ -54,13 +55,12 @@ def execute(
     client = upstream_client(background=background)
     keyring = keyring_of(context.namespace)
     sources = Sources(client, keyring, deadline=deadline)
-    fetcher = Fetcher(sources, now=context.now)
     done = copy.deepcopy(request)
     done.metadata = ObjectMeta(
         name=meta.name, namespace=context.namespace, uid=new_uid(), creation_timestamp=timestamp(context.now),
         resource_version=meta.resource_version,
     )  # fmt: skip
-    done.status = _done(request, stream, fetcher, context=context, deadline=deadline, errand=errand)
+    done.status = _done(request, stream, sources, context=context, deadline=deadline, errand=errand)
     answer.count(done.status)
     answer.strip_manifests(request, done.status)
     done.metadata.annotations = _diagnosis(done, sources.attempts, keyring, context=context)
@@ -70,7 +70,7 @@ def execute(
 def _done(
     request: ImageStreamImport,
     stream: ImageStream | None,
-    fetcher: Fetcher,
+    sources: Sources,
     *,
     context: Context,
     deadline: Deadline | None,
@@ -80,22 +80,31 @@ def _done(
 
     Every round but the first means that a tag was moved while this import fetched it.
     """
+    fetcher = Fetcher(sources, now=context.now)
     listed = _list_tags(request, fetcher)
-    asked = wanted.asked(request, stream, listed.tags if listed is not None else [])
-    fetched = dict(fetcher.fetch(asked.all()))
+    is_kept = request.spec.import_ and not context.dry_run
+    hold = partial(elect.hold, request, sources=sources, now=context.now, keep=is_kept, lazily=errand is not None)
+    elections = hold(stream)
+    asked, fetched = elections.over(wanted.asked(request, stream, listed.tags if listed is not None else []), stream)
+    fetched |= fetcher.fetch(item for item in asked.all() if item not in fetched)
     for _ in range(ROUNDS):
         outcome = answer.outcome(asked, fetched, listed)
         status = answer.status_of(request, outcome)
         if deadline is not None and not deadline.remaining():
             raise errors.timed_out(LATE)
-        if not request.spec.import_ or context.dry_run:
+        if not is_kept:
             return status
         keep.store_images(request, status, context=context)
         try:
-            status.import_ = keep.write_stream(request, status, seen=stream, errand=errand, context=context)
+            status.import_ = keep.write_stream(
+                request, status, seen=stream, errand=errand, context=context, elections=elections.ended(outcome.images)
+            )
         except Overtaken as overtaken:
             stream = overtaken.stream
-            fetched |= fetcher.fetch(asked.behind(overtaken.tags, request))
+            elections |= hold(stream, only=overtaken.tags)
+            asked, settled = elections.over(asked, stream)
+            again = [*asked.behind(overtaken.tags, request), *(item for item in asked.all() if item not in fetched)]
+            fetched |= settled | dict(fetcher.fetch(item for item in again if item not in settled))
             continue
         record.tell_held(status.import_, request, status, now=context.now)
         if errand is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -291,12 +291,18 @@ def remove(rows: Sequence[ScheduledTag]) -> None:
 
 
 def learned(
-    stream: ImageStream, found: Mapping[str, Found], *, usual: int, now: datetime, held: Sequence[ScheduledTag] = ()
+    stream: ImageStream,
+    found: Mapping[str, Found],
+    *,
+    usual: int,
+    now: datetime,
+    held: Sequence[ScheduledTag] = (),
+    wakes: Mapping[str, datetime] | None = None,
 ) -> list[Next]:
     """Keep what an import found of tags, and return when those that failed are looked at again.
 
     `stream` is as the import left it; `held` are the rows that the import was made for. A tag that is on no schedule
-    has a row only while its registry is expected to recover.
+    has a row only while its registry is expected to recover. `wakes` are moments that are not waited past.
     """
     meta = stream.metadata
     version = int(meta.resource_version)
@@ -310,6 +316,7 @@ def learned(
             if row is None:
                 continue
             after = _after(row, result, usual=usual, now=now)
+            after = replace(after, due_at=min(after.due_at, (wakes or {}).get(tag, after.due_at)))
             nexts += [after] if pace.is_retried(result.fault) else []
             if row.version <= version and _is_same(row, mine.get(row.pk), version):
                 _keep(row, after, result, standing=plan.standing(stream, tag), now=now)
