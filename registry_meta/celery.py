@@ -8,6 +8,7 @@ from registry_meta import environment, spool
 
 SCHEDULE: dict[str, tuple[str, float]] = {
     "imports": ("imagestreams.imports.tasks.sweep", 2.0),
+    "sightings": ("imagestreams.imports.tasks.forget_sightings", 3600.0),
     "deliveries": ("imagestreams.triggers.tasks.sweep", 2.0),
     "garbage": ("registry_meta.kube.tasks.collect", 2.0),
     "namespaces": ("authz.tasks.sweep_namespaces", 5.0),

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from kombu.exceptions import KombuError
 
 from authz.api.secrets import SECRETS
-from imagestreams import holds, metrics
+from imagestreams import holds, metrics, sightings
 from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL, find_stream
 from imagestreams.imports import background, checks, pauses, plan, queue, schedule
 from imagestreams.models import DueImport
@@ -81,6 +81,14 @@ def sweep() -> None:
     _start(queue.pending(now, limit=SWEEP_LIMIT))
     if schedule.is_any_due(now):
         _start_checks()
+
+
+@shared_task
+def forget_sightings() -> None:
+    """Forget repositories that nothing has followed for long."""
+    number = sightings.forget(now=meta.now())
+    if number:
+        logger.info("forgot %d repositories that nothing follows", number)
 
 
 def _start_checks() -> None:
