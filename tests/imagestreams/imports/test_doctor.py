@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from imagestreams import credentials
+from imagestreams.configuration import Configuration
 from imagestreams.credentials import DOCKERCONFIGJSON, EXCLUDED
 from imagestreams.imports import doctor
 from imagestreams.imports.sources import Sources
@@ -55,7 +56,7 @@ def ask(client: UpstreamClient) -> Ask:
     def asked(pull_spec: str, *secrets: Json, dry_run: bool = True, named: bool = True, shared: str = "") -> Json:
         spec = PullSpec.parse(pull_spec)
         ring = credentials.keyring(secrets, fallback=shared)
-        sources = Sources(client, ring)
+        sources = Sources(client, ring, cluster=Configuration(0))
         failed = True
         with suppress(UpstreamError):
             sources.repository(spec, insecure=True).manifest(spec.tag or "latest")
