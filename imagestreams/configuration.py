@@ -17,6 +17,7 @@ from imagestreams.repositories import RegistryHosts
 from imagestreams.whitelist import Location, Whitelist
 from registry_meta.kube import changes, store
 from registry_meta.kube.meta import KubeObject
+from registry_meta.kube.request import Context
 from registry_meta.kube.resource import Resource
 
 NOT_A_HOST = ("updateservice-registry",)
@@ -87,6 +88,15 @@ memory = Memory()
 def current() -> Configuration:
     """Return the configuration in force."""
     return memory.current()
+
+
+def of(context: Context) -> Configuration:
+    """Return the configuration that counts for a request or a write: what was in force when it first asked."""
+    found = context.known.get(CONFIGURATION)
+    if isinstance(found, Configuration):
+        return found
+    context.known[CONFIGURATION] = found = current()
+    return found
 
 
 def _read(version: int) -> Configuration:

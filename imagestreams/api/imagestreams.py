@@ -10,7 +10,6 @@ from authz.api.limitranges import LimitRange
 from imagestreams import access, configuration, holds, ledger, limits, marks, rows, tags, validation, whitelist
 from imagestreams.api.layers import LayersStorage
 from imagestreams.api.secrets import SecretsStorage
-from imagestreams.hosts import registry_hosts
 from imagestreams.types import GROUP, VERSION, ImageStream, ImageStreamLayers, ImageStreamStatus, TagEvent
 from registry_meta.kube import errors, store
 from registry_meta.kube import validation as metadata
@@ -40,31 +39,32 @@ class ImageStreamStrategy(Strategy[ImageStream]):
 
     def default(self, obj: ImageStream) -> None:
         """Fill in import mode and reference policy of each tag; sort the tags, the last duplicate wins."""
-        tags.default_stream(obj, import_mode=configuration.current().import_mode)
+        is_open = any(not tag.import_policy.import_mode for tag in obj.spec.tags or ())
+        tags.default_stream(obj, import_mode=configuration.current().import_mode if is_open else "")
 
     def prepare_create(self, obj: ImageStream, *, context: Context) -> None:
         """Start the generations and, but for internal writes, an empty history."""
         if not self.keeps_status:
             obj.status = ImageStreamStatus()
         tags.prepare_create(obj)
-        tags.decorate(obj, registry_hosts())
+        tags.decorate(obj, configuration.of(context).hosts)
 
     def prepare_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> None:
         """Move the generations of what changed."""
         tags.prepare_update(new, old, keep_status=self.keeps_status)
-        tags.decorate(new, registry_hosts())
+        tags.decorate(new, configuration.of(context).hosts)
 
     def validate(self, obj: ImageStream, *, context: Context) -> list[FieldError]:
         """Run the tag engine and hold the stream to the limits of its namespace and the rules of the API."""
         problems = self._engine(obj, None, context=context) + validation.image_stream(obj)
-        return problems + whitelist.stream_problems(obj, None, configuration.current().whitelist)
+        return problems + whitelist.stream_problems(obj, None, configuration.of(context).whitelist)
 
     def validate_update(self, new: ImageStream, old: ImageStream, *, context: Context) -> list[FieldError]:
         """Run the tag engine on what changed; hold the stream to its limits and to the rules of the API."""
         # Clients are told of labels and annotations once by the machinery, and once more by the kind.
         repeated = metadata.attributes(new.metadata) + metadata.attributes(new.metadata)
         problems = repeated + self._engine(new, old, context=context) + validation.image_stream(new)
-        problems += whitelist.stream_problems(new, old, configuration.current().whitelist)
+        problems += whitelist.stream_problems(new, old, configuration.of(context).whitelist)
         return problems + holds.violations(new, old, now=context.now)
 
     def _engine(self, new: ImageStream, old: ImageStream | None, *, context: Context) -> list[FieldError]:
@@ -123,7 +123,7 @@ class ImageStreamStatusStrategy(ImageStreamStrategy):
         why = _excess(new, old, self._ranges)
         refused = [errors.field_forbidden("imageStream", limits.refusal(new, why))] if why else []
         refused += validation.image_stream_status(new, old)
-        refused += whitelist.status_problems(new, old, configuration.current().whitelist)
+        refused += whitelist.status_problems(new, old, configuration.of(context).whitelist)
         return refused + holds.violations(new, old, now=context.now)
 
 
@@ -148,8 +148,9 @@ def apply_tags(
         if namespace != here and not access.may_pull(context.actor, namespace, name):
             refused[namespace, name] = f'{namespace}/{name}: "" ""'
         found[namespace, name] = find_stream(namespace, name)
+    hosts = configuration.of(context).hosts
     problems = tags.apply_references(
-        new, old, source=_reader(found), forbidden=refused, now=context.now, hosts=registry_hosts(), given=given
+        new, old, source=_reader(found), forbidden=refused, now=context.now, hosts=hosts, given=given
     )
     if not problems:
         return []

@@ -151,7 +151,8 @@ class Context:
     `word` is the resource that errors name: that of the HTTP request, whichever object is missing; `word_name` is the
     name there of what is written, where that is not the name of the object. `warnings` are
     sent back as Warning headers. `made` is the name of the object that a create has made. `operation` is
-    `Apply` when the object to write comes with its managers.
+    `Apply` when the object to write comes with its managers. `known` is what was looked up for it, which is not looked
+    up again.
     """
 
     actor: Actor
@@ -168,6 +169,7 @@ class Context:
     word: GroupResource | None = None
     word_name: str = ""
     made: str = ""
+    known: dict[str, object] = field(default_factory=dict, repr=False)
 
     @property
     def asked(self) -> GroupResource:
