@@ -24,7 +24,6 @@ HUB_KEY = "index.docker.io"
 HUB_REGISTRIES = ("", "docker.io", "index.docker.io")
 NAMES_OF_HUB = frozenset({"hub.docker.com", "registry-1.docker.io", "registry.hub.docker.com", "auth.docker.io"})
 """Hosts that people take for the key of Docker Hub."""
-SHORTEST_SECRET = 4
 MOST_TRIED = 16
 """The most credentials that are tried at one repository."""
 
@@ -161,17 +160,6 @@ class Keyring:
         order = list(Why)
         return sorted(found, key=lambda skipped: order.index(skipped.why))
 
-    def secrets(self) -> set[str]:
-        """Return every text that may be told to nobody, passwords of less than four characters left out."""
-        return {text for login in self._all() for text in _secrets(login) if len(text) >= SHORTEST_SECRET}
-
-    def usernames(self) -> set[str]:
-        """Return the user names of four characters or more."""
-        return {login.username for login in self._all() if len(login.username) >= SHORTEST_SECRET}
-
-    def _all(self) -> list[Login]:
-        return [entry.login for ring in (*self._rings, self._excluded) for entry in ring]
-
     @property
     def is_empty(self) -> bool:
         """Whether there is no pull secret at all, not even one that cannot be used."""
@@ -203,12 +191,6 @@ def _mismatch(entry: Entry, place: tuple[str, str], is_hub: bool) -> Why | None:
     why = entry.mismatch(*place)
     is_misnamed = is_hub and entry.key.partition("/")[0] in NAMES_OF_HUB
     return Why.HUB_NAME if why is Why.OTHER_HOST and is_misnamed else why
-
-
-def _secrets(login: Login) -> Iterator[str]:
-    yield from (login.password, login.identity_token, login.registry_token)
-    for text in (login.password, f"{login.username}:{login.password}"):
-        yield base64.b64encode(text.encode()).decode()
 
 
 # --- reading

@@ -6,18 +6,19 @@ docs/imports.md, "Unauthorized with a valid secret". It never holds a credential
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from imagestreams.credentials import Keyring, Origin, Skipped, Why
 from imagestreams.reference import DOCKER_HUB, HUB_ENDPOINT, PullSpec
+from imagestreams.upstream.answers import SHORTEST_SECRET
 from imagestreams.upstream.attempts import Attempt, Attempts, Verdict
 from imagestreams.upstream.errors import TOKEN
 from imagestreams.upstream.failures import shown
-from imagestreams.upstream.values import Repository
+from imagestreams.upstream.values import Credential, Repository
 
 ANNOTATION = "import.registry-meta.io/credentials"
 MOST_REPOSITORIES = 20
@@ -46,17 +47,23 @@ MESSAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Teller:
-    """How much may be told: `names` says whether whoever asks may know the secrets of the namespace."""
+    """How much may be told: `names` says whether whoever asks may know the secrets of the namespace.
 
-    keyring: Keyring
-    names: bool
+    What registries say is told without what they were shown, and they were shown what was tried alone.
+    """
+
+    def __init__(self, attempts: Iterable[Attempt], keyring: Keyring, *, names: bool) -> None:
+        shown_ones = [attempt.credential for attempt in attempts if attempt.credential is not None]
+        self.keyring = keyring
+        self.names = names
+        self._hidden = _any_of({text for one in shown_ones for text in _texts(one)}, "{}")
+        self._users = _any_of({one.username for one in shown_ones}, r"(?<!\w){}(?!\w)")
 
     def who(self, origin: object) -> Json:
         """Return how a credential is named."""
         if not isinstance(origin, Origin):
-            return {"kind": "Anonymous"} if origin is None else {"kind": "Minted", "name": self.words(str(origin))}
+            return {"kind": "Anonymous"} if origin is None else {"kind": "Minted"}
         if not origin.secret:
             return {"kind": "Server"}
         if not self.names:
@@ -65,11 +72,19 @@ class Teller:
 
     def words(self, text: str) -> str:
         """Return what a registry said, without passwords, tokens, user names and what cannot be printed."""
-        for secret in sorted(self.keyring.secrets(), key=len, reverse=True):
-            text = text.replace(secret, "[hidden]")
-        for name in self.keyring.usernames():
-            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "[hidden]", text)
+        text = self._users.sub("[hidden]", self._hidden.sub("[hidden]", text))
         return "".join(letter if letter.isprintable() else " " for letter in text)[:LONGEST_WORDS]
+
+
+def _texts(credential: Credential) -> Iterator[str]:
+    yield from credential.secrets()
+    yield base64.b64encode(credential.password.encode()).decode()
+
+
+def _any_of(texts: Iterable[str], pattern: str) -> re.Pattern[str]:
+    """Return what finds any of some texts, long ones first; very short ones cannot be told from words."""
+    long = sorted((text for text in texts if len(text) >= SHORTEST_SECRET), key=len, reverse=True)
+    return re.compile("|".join(pattern.format(re.escape(text)) for text in long) or r"(?!)")
 
 
 def diagnosis(attempts: Attempts, keyring: Keyring, *, dry_run: bool, failed: bool, names: bool) -> dict[str, str]:
@@ -79,7 +94,7 @@ def diagnosis(attempts: Attempts, keyring: Keyring, *, dry_run: bool, failed: bo
     tried: dict[Repository, list[Attempt]] = {}
     for attempt in attempts.all():
         tried.setdefault(attempt.repository, []).append(attempt)
-    teller = Teller(keyring, names)
+    teller = Teller(attempts.all(), keyring, names=names)
     wanted = [place for place, found in tried.items() if is_telling(found, keyring, dry_run=dry_run)]
     if not wanted:
         return {}
@@ -123,7 +138,8 @@ def _shown_host(place: Repository) -> str:
 
 
 def _origin(attempt: Attempt) -> object:
-    return attempt.credential.origin if attempt.credential is not None else None
+    """Return where a credential is kept, None for no credential, and anything else for one that is kept nowhere."""
+    return (attempt.credential.origin or "") if attempt.credential is not None else None
 
 
 def _attempt(attempt: Attempt, teller: Teller) -> Json:
@@ -183,7 +199,7 @@ def advice(place: Repository, attempts: Sequence[Attempt], skipped: Iterable[Ski
     if accepted:
         return "" if refused is None else f"Renew or remove {_named(refused, teller)}: the repository opens without it."
     if any(one.verdict is Verdict.FAILED for one in attempts):
-        return f"See that {host} can be reached and works: no credential was judged."
+        return f"See what the message says of {host}: it gave no answer that says anything of credentials."
     if refused is not None:
         return _against_refusal(refused, place, teller)
     if any(one.verdict is Verdict.HIDDEN for one in shown_ones):

@@ -16,9 +16,10 @@ from imagestreams.credentials import DOCKERCONFIGJSON, EXCLUDED
 from imagestreams.imports import doctor
 from imagestreams.imports.sources import Sources
 from imagestreams.reference import PullSpec
+from imagestreams.upstream.attempts import Attempts
 from imagestreams.upstream.client import Limits, UpstreamClient
 from imagestreams.upstream.errors import UpstreamError
-from imagestreams.upstream.values import Repository
+from imagestreams.upstream.values import Credential, Repository
 from tests.imagestreams.upstream.test_attempts import basic, bearer, names, only, refusal
 from tests.registries import PASSWORDS, ROBOT, Distribution, Reply, Request, StandIn, token_guarded
 from tests.requirements import found
@@ -196,7 +197,7 @@ def test_a_registry_that_breaks_says_nothing_of_credentials(ask: Ask) -> None:
         told = ask(f"{registry.host}/team/app:v1", secret("mine", {registry.host: login("good")}))
 
     assert outcomes(told) == [("mine", "NotAsked")]
-    assert told["advice"].endswith("no credential was judged.")
+    assert told["advice"].endswith("it gave no answer that says anything of credentials.")
 
 
 def test_there_is_nothing_to_tell_of_what_went_well_or_has_nothing_to_do_with_credentials(ask: Ask) -> None:
@@ -256,6 +257,19 @@ def test_long_lists_are_cut_and_counted(ask: Ask) -> None:
         told = ask(f"{registry.host}/team/app:v1", secret("mine", auths))
 
     assert (len(told["skipped"]), told["skippedLeftOut"]) == (20, 30)
+
+
+def test_a_credential_that_is_kept_nowhere_is_not_taken_for_none(client: UpstreamClient) -> None:
+    attempts = Attempts()
+    with basic(only("good")) as registry:
+        place, made = Repository(registry.host, "team/app"), Credential("left", WRONG)
+        with suppress(UpstreamError):
+            client.repository(place, credentials=[made, None], insecure=True, attempts=attempts).manifest("v1")
+    (annotation,) = doctor.diagnosis(attempts, credentials.keyring([]), dry_run=False, failed=True, names=True).values()
+
+    (told,) = json.loads(annotation)["repositories"]
+    assert outcomes(told) == [("Minted", "Refused"), ("Anonymous", "Refused")]
+    assert told["advice"].startswith("Renew the credential that is made for this registry")
 
 
 def test_docker_hub_is_named_as_people_name_it() -> None:
