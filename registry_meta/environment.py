@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import os
 import re
 import types
@@ -25,6 +26,8 @@ PLATFORM = re.compile(r"^[a-z0-9]+/[a-z0-9]+$")
 CLOUD_ENDPOINT = re.compile(
     r"(ecr|ecr-public|sts|aws-metadata|google|google-metadata|entra|azure-metadata)=https?://[^\s/?#@]+[^\s?#]*"
 )
+# The last label of a name is no number, so that a mistyped address is no name.
+NETWORK_NAME = re.compile(r"^(\*\.)?([A-Za-z0-9_-]+\.)*[A-Za-z][A-Za-z0-9-]*\.?$")
 FERNET_KEY = re.compile(r"^[A-Za-z0-9_-]{43}=$")
 
 # Kubernetes gives each container variables of the services beside it: `REGISTRY_META_PORT=tcp://…` and more.
@@ -132,6 +135,9 @@ class Environment:
     )
     allow_private_networks: bool = setting(
         False, "Whether imports and webhooks may reach loopback, link-local and private addresses."
+    )
+    upstream_allowed_networks: tuple[str, ...] = setting(
+        (), "The private networks, addresses and host names (`*.` before some) that imports may reach all the same."
     )
     upstream_concurrency: int = setting(8, "The most requests at a time to one upstream registry.", minimum=1)
     upstream_connect_timeout: int = setting(
@@ -283,6 +289,9 @@ def _check(environment: Environment) -> None:
             raise SettingError(f"{PREFIX}CLOUD_ENDPOINTS: {endpoint!r} is not the name of a service, = and a URL")
     if not all(FERNET_KEY.match(key.strip()) for key in environment.encryption_key.split(",") if key.strip()):
         raise SettingError(f"{PREFIX}ENCRYPTION_KEY: this is not a Fernet key (32 bytes in URL-safe base64)")
+    for place in environment.upstream_allowed_networks:
+        if not NETWORK_NAME.match(place) and not _is_network(place):
+            raise SettingError(f"{PREFIX}UPSTREAM_ALLOWED_NETWORKS: {place!r} is no network, address or host name")
     if (environment.requestheader_port == 0) != (environment.requestheader_client_ca is None):
         raise SettingError(f"{PREFIX}REQUESTHEADER_PORT and {PREFIX}REQUESTHEADER_CLIENT_CA: give both or neither")
     if environment.requestheader_allowed_names:
@@ -291,6 +300,14 @@ def _check(environment: Environment) -> None:
         path = Path(environment.audit_log)
         if not path.is_absolute() or not path.parent.is_dir() or path.is_dir():
             raise SettingError(f"{PREFIX}AUDIT_LOG: {path} is no absolute path of a file in a directory that exists")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:

@@ -12,6 +12,7 @@ from imagestreams.minting import minters
 from imagestreams.minting.identities import Identity, cloud_of
 from imagestreams.minting.mint import Mint, Outcome
 from imagestreams.minting.minters import Surroundings
+from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.values import Limits
 
 
@@ -23,7 +24,7 @@ def mint() -> Mint:
     return minters.mint(
         Surroundings(os.environ, endpoints, environment.cloud_metadata),
         limits=Limits(per_host=environment.upstream_concurrency),
-        allow_private=environment.allow_private_networks,
+        guard=Guard.allowing(environment.upstream_allowed_networks, anything=environment.allow_private_networks),
         ca_bundle=environment.upstream_ca_bundle or None,
         tell=_count,
     )

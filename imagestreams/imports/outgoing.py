@@ -55,6 +55,7 @@ def upstream_client(*, background: bool = False) -> UpstreamClient:
             total_seconds=environment.upstream_timeout,
         ),
         allow_private=environment.allow_private_networks,
+        allowed=environment.upstream_allowed_networks,
         ca_bundle=environment.upstream_ca_bundle or None,
         budget=budget(),
     )

@@ -15,6 +15,7 @@ from imagestreams.minting.identities import AwsKeys, AzureClient, Cloud, GoogleK
 from imagestreams.minting.mint import Mint, Tell, quiet
 from imagestreams.minting.minter import Minter
 from imagestreams.upstream.errors import TOKEN, Unauthorized
+from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.transport import Transport
 from imagestreams.upstream.values import Limits
 
@@ -66,13 +67,15 @@ def mint(
     surroundings: Surroundings,
     *,
     limits: Limits,
-    allow_private: bool,
+    guard: Guard,
     ca_bundle: Path | None,
     tell: Tell = quiet,
     now: Clock = utc_now,
 ) -> Mint:
     """Return the mint of a process; only what those who run the server named may be a private address."""
-    outside = Transport(limits=limits, allow_private=allow_private, ca_bundle=ca_bundle, user_agent=USER_AGENT)
-    inside = Transport(limits=limits, allow_private=True, ca_bundle=ca_bundle, user_agent=USER_AGENT, direct=True)
+    outside = Transport(limits=limits, guard=guard, ca_bundle=ca_bundle, user_agent=USER_AGENT)
+    inside = Transport(
+        limits=limits, guard=Guard(anything=True), ca_bundle=ca_bundle, user_agent=USER_AGENT, direct=True
+    )
     exchange = Exchange(outside, inside, endpoints=surroundings.endpoints, now=now)
     return Mint(Minters(surroundings, exchange), tell=tell)

@@ -15,6 +15,7 @@ from urllib3 import ProxyManager
 
 from imagestreams.upstream import pools
 from imagestreams.upstream.errors import Untrusted
+from imagestreams.upstream.guard import Guard
 
 POOLED_HOSTS = 64
 
@@ -38,8 +39,8 @@ class Session(requests.Session):
 class Adapter(HTTPAdapter):
     """Connection pools, one for each host and trust; `verify` of a request says whether certificates are verified."""
 
-    def __init__(self, *, connections: int, public_only: bool, ca_bundle: Path | None) -> None:
-        self._public_only = public_only
+    def __init__(self, *, connections: int, guard: Guard, ca_bundle: Path | None) -> None:
+        self._pools = pools.guarded(guard)
         self.authorities = Authorities(ca_bundle)
         self._trustful = blind_trust()
         super().__init__(pool_connections=POOLED_HOSTS, pool_maxsize=connections)
@@ -47,12 +48,12 @@ class Adapter(HTTPAdapter):
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: object) -> None:
         """Make the pools."""
         super().init_poolmanager(connections, maxsize, block)
-        self.poolmanager.pool_classes_by_scheme = pools.PUBLIC if self._public_only else pools.ANY
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: object) -> ProxyManager:
         """Return the pools behind a proxy, which is the administrator's choice and may have any address."""
         manager: ProxyManager = super().proxy_manager_for(proxy)
-        manager.pool_classes_by_scheme = pools.ANY
+        manager.pool_classes_by_scheme = pools.guarded(Guard(anything=True))
         return manager
 
     def build_connection_pool_key_attributes(  # type: ignore[override]  # the stubs know no TLS context in the key

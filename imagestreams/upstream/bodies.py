@@ -32,6 +32,11 @@ class Body:
         self._limit = limit
         self._deadline = deadline
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the time for it is over."""
+        return not self._deadline.remaining()
+
     def whole(self) -> bytes:
         """Return a successful answer; raises Malformed when it is too large."""
         return b"".join(self.pieces())
@@ -53,10 +58,13 @@ class Body:
             yield piece
 
     def _next(self, most: int) -> bytes:
-        if not self._deadline.remaining():
+        piece = b""
+        if self._deadline.remaining():
+            # read1 returns what is there, so that a server which drips bytes cannot outlast the deadline.
+            piece = self._raw.read1(min(CHUNK_BYTES, most), decode_content=True)
+        # What ends at the deadline was cut there.
+        if not piece and not self._deadline.remaining():
             raise Unreachable(f"{self._line}: context deadline exceeded while reading body")
-        # read1 returns what is there, so that a server which drips bytes cannot outlast the deadline.
-        piece: bytes = self._raw.read1(min(CHUNK_BYTES, most), decode_content=True)
         return piece
 
     @property
@@ -77,6 +85,8 @@ class Stream:
         try:
             yield from self._body.pieces()
         except FAULTS as error:
+            if self._body.is_over:
+                raise Unreachable(f"{request_line(self._method, self._url)}: context deadline exceeded") from None
             # Not chained: what the libraries say may hold a signed URL or a header.
             raise failure_of(error, method=self._method, url=self._url) from None
 

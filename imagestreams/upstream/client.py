@@ -20,6 +20,7 @@ from imagestreams.upstream.conversation import Conversation, Services
 from imagestreams.upstream.endpoints import Endpoints
 from imagestreams.upstream.errors import Malformed, NotFound, Permanent, Rejected
 from imagestreams.upstream.failures import request_line, shown
+from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.pages import Page
 from imagestreams.upstream.supply import Offer
 from imagestreams.upstream.tokens import Tokens
@@ -35,8 +36,9 @@ TAGS_A_PAGE = 1000
 class UpstreamClient:
     """The client of a process: threads share connections, tokens, contents, and the places at each host.
 
-    Unless `allow_private`, it connects to public addresses only. `ca_bundle` is a PEM file with the authorities to
-    trust in place of the usual ones. Without a `budget` of its own it keeps `limits.per_second` by itself.
+    Unless `allow_private`, it connects only to public addresses and to `allowed` networks and names. `ca_bundle` is a
+    PEM file with the authorities to trust in place of the usual ones. Without a `budget` it keeps to
+    `limits.per_second` by itself.
     """
 
     def __init__(
@@ -44,13 +46,18 @@ class UpstreamClient:
         *,
         limits: Limits,
         allow_private: bool,
+        allowed: Sequence[str] = (),
         ca_bundle: Path | None = None,
         user_agent: str = USER_AGENT,
         budget: Budget | None = None,
     ) -> None:
         self._limits = limits
         self._transport = Transport(
-            limits=limits, allow_private=allow_private, ca_bundle=ca_bundle, user_agent=user_agent, budget=budget
+            limits=limits,
+            guard=Guard.allowing(allowed, anything=allow_private),
+            ca_bundle=ca_bundle,
+            user_agent=user_agent,
+            budget=budget,
         )
         self._contents = Contents(limits.kept_bytes)
         tokens = Tokens(self._transport, limits=limits)

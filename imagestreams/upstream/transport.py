@@ -15,14 +15,16 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import urllib3
 from requests.utils import get_environ_proxies, select_proxy
 
-from imagestreams.upstream import guard, quotas
+from imagestreams.upstream import quotas
 from imagestreams.upstream.adapter import Adapter, Session
 from imagestreams.upstream.answers import Answer
 from imagestreams.upstream.bodies import ERROR_BYTES, FAULTS, Body, Stream
 from imagestreams.upstream.budget import Asker, Budget, LocalLedger, Pace
 from imagestreams.upstream.errors import Malformed, Refused, Unreachable
 from imagestreams.upstream.failures import failure_of, request_line, shown
+from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.values import Deadline, Limits
+from imagestreams.upstream.watchdog import Patience, Watchdog
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 10
@@ -81,7 +83,7 @@ class Transport:
         self,
         *,
         limits: Limits,
-        allow_private: bool,
+        guard: Guard,
         ca_bundle: Path | None,
         user_agent: str,
         budget: Budget | None = None,
@@ -90,12 +92,13 @@ class Transport:
         self._limits = limits
         self._budget = budget or Budget(LocalLedger(), pace=Pace(limits.per_second))
         self._is_background = False
-        self._allow_private = allow_private
+        self._guard = guard
         self._user_agent = user_agent
         self._direct = direct
-        adapter = Adapter(connections=limits.per_host, public_only=not allow_private, ca_bundle=ca_bundle)
+        adapter = Adapter(connections=limits.per_host, guard=guard, ca_bundle=ca_bundle)
         self.authorities = adapter.authorities
         self._session = Session(adapter)
+        self._watchdog = Watchdog()
         self._lock = threading.Lock()
         self._slots: dict[str, threading.BoundedSemaphore] = defaultdict(
             lambda: threading.BoundedSemaphore(limits.per_host)
@@ -137,6 +140,8 @@ class Transport:
             try:
                 answer = self._exchange(call, url, headers, held)
             except FAULTS as error:
+                if not call.deadline.remaining():
+                    raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded") from None
                 # Not chained: what the libraries say may hold a signed URL or a header.
                 raise failure_of(error, method=call.method, url=url) from None
         self._budget.heard(asker, quotas.news(answer, counted=asker.counted))
@@ -166,9 +171,15 @@ class Transport:
         if not remaining:
             raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded")
         proxies = {} if self._direct else get_environ_proxies(url)
-        if select_proxy(url, proxies) and not self._allow_private:
+        if select_proxy(url, proxies):
             _, host, port = origin(url)
-            guard.check(host, port or 443)
+            self._guard.check(host, port or 443)
+        watch = self._watchdog.watch(call.deadline)
+        held.callback(watch.end)
+        connect, read = (
+            min(seconds, remaining) for seconds in (self._limits.connect_seconds, self._limits.read_seconds)
+        )
+        patience = Patience(connect=connect, read=read, watch=watch)
         response = self._session.request(
             call.method,
             url,
@@ -178,7 +189,7 @@ class Transport:
             verify=not call.insecure,
             allow_redirects=False,
             stream=True,
-            timeout=(min(self._limits.connect_seconds, remaining), min(self._limits.read_seconds, remaining)),
+            timeout=patience,  # type: ignore[arg-type]  # the stubs do not know that it may be urllib3's
         )
         raw: urllib3.HTTPResponse = held.enter_context(response).raw
         is_success = 200 <= raw.status < 300

@@ -69,6 +69,7 @@ def test_a_variable_is_read_by_its_type(name: str, text: str, attribute: str, va
             {"REGISTRY_META_CLOUD_ENDPOINTS": "ecr=ftp://ecr.example.com"},
             "REGISTRY_META_CLOUD_ENDPOINTS: 'ecr=ftp://ecr.example.com' is not the name of a service",
         ),
+        ({"REGISTRY_META_UPSTREAM_ALLOWED_NETWORKS": "10.0.0.0/8, 10.0.0"}, "'10.0.0' is no network, address or host"),
         ({"REGISTRY_META_ENCRYPTION_KEY": "short"}, "REGISTRY_META_ENCRYPTION_KEY: this is not a Fernet key"),
     ],
 )
@@ -108,6 +109,14 @@ def test_what_is_secret_is_not_shown() -> None:
 
     assert "hidden" not in repr(settings)
     assert key not in repr(settings)
+
+
+def test_networks_addresses_and_names_may_be_allowed() -> None:
+    places = "10.0.0.0/8,fd00::/8,192.168.1.7,registry.corp,*.corp.example,registry"
+
+    settings = environment.read({"REGISTRY_META_UPSTREAM_ALLOWED_NETWORKS": places})
+
+    assert settings.upstream_allowed_networks == tuple(places.split(","))
 
 
 def test_misspelt_settings_are_found() -> None:

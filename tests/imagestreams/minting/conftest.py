@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from imagestreams.minting.exchange import Exchange, utc_now
 from imagestreams.minting.mint import Mint
 from imagestreams.minting.minters import Minters, Surroundings
+from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.transport import Transport
 from imagestreams.upstream.values import Deadline, Limits
 from tests.clouds.google import new_key
@@ -50,8 +51,8 @@ def mints(clock: Clock) -> Iterator[Mints]:
         now: Callable[[], datetime] = utc_now,
         allow_private: bool = True,
     ) -> Mint:
-        outside = Transport(limits=Limits(), allow_private=allow_private, ca_bundle=None, user_agent="t")
-        inside = Transport(limits=Limits(), allow_private=True, ca_bundle=None, user_agent="t", direct=True)
+        outside = Transport(limits=Limits(), guard=Guard(anything=allow_private), ca_bundle=None, user_agent="t")
+        inside = Transport(limits=Limits(), guard=Guard(anything=True), ca_bundle=None, user_agent="t", direct=True)
         transports.extend([outside, inside])
         around = Surroundings(environ or {}, endpoints or {}, metadata)
         exchange = Exchange(outside, inside, endpoints=around.endpoints, now=now)

@@ -17,6 +17,7 @@ from imagestreams.minting.identities import Ambient, AzureClient, Cloud, Identit
 from imagestreams.minting.mint import Mint
 from imagestreams.minting.minters import Surroundings
 from imagestreams.upstream.errors import Limited, Unauthorized, UpstreamError
+from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.transport import Transport
 from imagestreams.upstream.values import Credential, Limits
 from tests.clouds.gate import Gate
@@ -38,7 +39,7 @@ class Azure:
     def mint(self, *, environ: dict[str, str] | None = None, metadata: bool = False) -> Mint:
         endpoints = {"entra": self.service.base, "azure-metadata": self.service.base}
         around = Surroundings(environ or {}, endpoints, metadata)
-        return minters.mint(around, limits=Limits(), allow_private=True, ca_bundle=self._tls.authority)
+        return minters.mint(around, limits=Limits(), guard=Guard(anything=True), ca_bundle=self._tls.authority)
 
     def credential(self, who: Identity, **options: object) -> Credential:
         mint = self.mint(**options)  # type: ignore[arg-type]  # as they came
@@ -98,7 +99,7 @@ def test_a_wish_to_be_left_alone_may_pass(azure: Azure) -> None:
 @pytest.mark.parametrize(("life", "expected"), [(600, 600), (10**6, 3 * 3600)])
 def test_the_refresh_token_says_how_long_it_counts(azure: Azure, tls: TLS, life: int, expected: int) -> None:
     azure.microsoft.life = life
-    transport = Transport(limits=Limits(), allow_private=True, ca_bundle=tls.authority, user_agent="t")
+    transport = Transport(limits=Limits(), guard=Guard(anything=True), ca_bundle=tls.authority, user_agent="t")
     exchange = Exchange(transport, transport, endpoints={"entra": azure.service.base})
 
     minted = AcrMinter(Given(azure.identity, exchange), exchange).mint(azure.registry.host, deadline=patience())

@@ -68,7 +68,7 @@ def test_the_public_addresses_of_a_host_are_kept() -> None:
         (socket.AF_INET6, ("::1", 443, 0, 0)),
     ]
 
-    assert guard.allowed("mixed.example", targets) == [targets[1]]
+    assert guard.Guard().allowed("mixed.example", targets) == [targets[1]]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "127.1:{port}", "[::1]:{port}"])
@@ -103,6 +103,74 @@ def test_the_connection_goes_to_the_address_that_was_judged(
 
     assert asked == ["rebind.example"]
     assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("allowed", "address", "passes"),
+    [
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "::ffff:10.1.2.3", True),
+        ("10.0.0.0/8", "192.168.1.1", False),
+        ("10.0.0.7/8", "10.1.2.3", True),
+        ("10.0.0.5", "10.0.0.5", True),
+        ("10.0.0.5", "10.0.0.6", False),
+        ("fd00::/8", "fd00::1", True),
+        ("fd00::/8", "10.0.0.1", False),
+        ("registry.corp", "10.0.0.1", True),
+        ("REGISTRY.corp.", "10.0.0.1", True),
+        ("*.corp", "10.0.0.1", True),
+        ("*.registry.corp", "10.0.0.1", False),
+        ("corp", "10.0.0.1", False),
+    ],
+)
+def test_networks_and_names_may_be_allowed(allowed: str, address: str, passes: bool) -> None:
+    made = guard.Guard.allowing([allowed])
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    targets: list[guard.Target] = [(family, (address, 443))]
+
+    if passes:
+        assert made.allowed("registry.corp", targets) == targets
+    else:
+        with pytest.raises(Refused):
+            made.allowed("registry.corp", targets)
+
+
+@pytest.mark.parametrize("allowed", ["127.0.0.0/8", "127.0.0.1", "localhost"])
+def test_a_registry_in_an_allowed_network_is_reached_and_no_other(allowed: str) -> None:
+    body = Reply(200, "{}", {"Docker-Content-Digest": "sha256:1"})
+    with StandIn(lambda request: body) as server:
+        host = server.host.replace("127.0.0.1", "localhost") if allowed == "localhost" else server.host
+        client = UpstreamClient(limits=Limits(), allow_private=False, allowed=[allowed])
+        assert client.repository(Repository(host, "a/b"), insecure=True).head("v1") == "sha256:1"
+
+        with pytest.raises(Refused):
+            client.repository(Repository("[::1]:1", "a/b"), insecure=True).head("v1")
+        client.close()
+
+
+@pytest.mark.parametrize("way", ["redirect", "realm", "link"])
+def test_what_a_registry_names_is_judged_as_well(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    with StandIn(lambda request: Reply(200, "{}")) as inner:
+        aim = f"{inner.base}/secret"
+        challenge = {"WWW-Authenticate": f'Bearer realm="{aim}",service="r"'}
+
+        def answer(request: Request) -> Reply:
+            if request.path == "/v2/" or way == "link":
+                return Reply(200, '{"tags": ["a"]}', {"Link": f"<{aim}>"})
+            return Reply(401, "{}", challenge) if way == "realm" else Reply(307, "", {"Location": aim})
+
+        def resolved(host: str, port: int, **options: object) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        with StandIn(answer) as server:
+            monkeypatch.setattr(socket, "getaddrinfo", resolved)
+            client = UpstreamClient(limits=Limits(), allow_private=False, allowed=["registry.example"])
+            host = server.host.replace("127.0.0.1", "registry.example")
+            with pytest.raises(Refused, match="private or local"):
+                list(client.repository(Repository(host, "a/b"), insecure=True).tags())
+            client.close()
+
+        assert inner.connections == 0
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from imagestreams.upstream.client import Limits
 from imagestreams.upstream.errors import Denied, Unauthorized, Unreachable, UpstreamError
+from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.transport import Call, Transport
 from imagestreams.upstream.values import Credential, Deadline
 from tests.imagestreams.upstream.conftest import Connect
@@ -112,7 +113,7 @@ def test_a_body_is_sent_as_it_is_and_follows_no_redirect() -> None:
     def answer(request: Request) -> Reply:
         return Reply(307, "", {"Location": "/elsewhere"}) if request.path == "/moved" else Reply(200, request.body)
 
-    transport = Transport(limits=Limits(), allow_private=True, ca_bundle=None, user_agent="t")
+    transport = Transport(limits=Limits(), guard=Guard(anything=True), ca_bundle=None, user_agent="t")
     with StandIn(answer) as server:
         calls = [Call("POST", server.base + path, Deadline(5), 1000, body=b"a=b&c") for path in ("/here", "/moved")]
         answers = [transport.send(call) for call in calls]
@@ -129,8 +130,8 @@ def test_proxies_are_left_out_where_the_way_is_direct(monkeypatch: pytest.Monkey
         monkeypatch.delenv(name, raising=False)
     with StandIn(lambda request: Reply(200, b"here")) as server:
         call = Call("GET", server.base, Deadline(5), 1000)
-        direct = Transport(limits=Limits(), allow_private=True, ca_bundle=None, user_agent="t", direct=True)
-        other = Transport(limits=Limits(), allow_private=True, ca_bundle=None, user_agent="t")
+        direct = Transport(limits=Limits(), guard=Guard(anything=True), ca_bundle=None, user_agent="t", direct=True)
+        other = Transport(limits=Limits(), guard=Guard(anything=True), ca_bundle=None, user_agent="t")
 
         assert direct.send(call).body == b"here"
         with pytest.raises(Unreachable):
