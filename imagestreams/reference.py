@@ -7,6 +7,7 @@ told apart is that of OpenShift.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 DOCKER_HUB = "docker.io"
@@ -212,7 +213,18 @@ def _ranked(tag: str) -> tuple[int, Precedence] | None:
     return None if full is None else (2, full)
 
 
-def prioritised(tags: list[str]) -> list[str]:
+def foremost(tags: Iterable[str], most: int) -> list[str]:
+    """Return the first of the tags as `prioritised` orders them, of which no more are held at a time than matter."""
+    room = max(4 * most, 1000)
+    held: set[str] = set()
+    for tag in tags:
+        held.add(tag)
+        if len(held) >= room:
+            held = set(prioritised(held)[:most])
+    return prioritised(held)[:most]
+
+
+def prioritised(tags: Iterable[str]) -> list[str]:
     """Return each tag once, the most useful first.
 
     `latest`, then minor versions (`5.6`) and full versions (`5.2.3`), each newest first, then the rest by name.

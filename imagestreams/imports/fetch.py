@@ -12,7 +12,7 @@ from imagestreams.formats import Descriptor, ManifestError
 from imagestreams.imports import routing
 from imagestreams.imports.routing import RoutedRepository
 from imagestreams.imports.sources import Sources
-from imagestreams.reference import PullSpec, prioritised
+from imagestreams.reference import PullSpec, foremost, prioritised
 from imagestreams.types import GROUP, Image
 from imagestreams.upstream.errors import Malformed, UpstreamError
 from registry_meta.kube import errors
@@ -82,11 +82,16 @@ class Listed:
 
 
 class Fetcher:
-    """Fetches images from the sources of one namespace; one object serves one import."""
+    """Fetches images from the sources of one namespace; one object serves one import.
 
-    def __init__(self, sources: Sources, *, now: datetime) -> None:
+    With `most_tags`, no more of the tags of a repository are told than these: those that nobody asked to be told of
+    need not be held.
+    """
+
+    def __init__(self, sources: Sources, *, now: datetime, most_tags: int | None = None) -> None:
         self._sources = sources
         self._now = now
+        self._most_tags = most_tags
 
     def fetch(self, wanted: Iterable[Wanted]) -> Mapping[Wanted, Fetched]:
         """Return the outcome for each wanted image; equal ones are fetched once, the rest side by side."""
@@ -101,10 +106,10 @@ class Fetcher:
     def list_tags(self, repository: PullSpec, *, insecure: bool) -> Listed:
         """Return the tags of a repository in order of importance; an empty tag stands for latest."""
         try:
-            found = {tag or "latest" for tag in self._sources.repository(repository, insecure=insecure).tags()}
+            names = self._sources.repository(repository, insecure=insecure).tags()
+            return Listed(SUCCESS, prioritised(names) if self._most_tags is None else foremost(names, self._most_tags))
         except UpstreamError as error:
             return Listed(routing.tag_list_failure(error, repository.exact()), failure=error)
-        return Listed(SUCCESS, prioritised(list(found)))
 
     def _one(self, wanted: Wanted) -> Fetched:
         try:

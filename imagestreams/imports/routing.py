@@ -94,8 +94,11 @@ class RoutedRepository:
 
     def tags(self) -> Iterator[str]:
         """Return the tags, as the first place that has a list of them has it."""
+        places = self._places(by_digest=False)
+        if len(places) == 1 and places[0].is_source:
+            return self._client(places[0]).tags()
         # A list that breaks off is not continued with that of another place.
-        found, _ = self._first(self._places(by_digest=False), lambda client: list(client.tags()))
+        found, _ = self._first(places, lambda client: list(client.tags()))
         return iter(found)
 
     def manifest(self, reference: str) -> Manifest:

@@ -80,7 +80,8 @@ def _done(
 
     Every round but the first means that a tag was moved while this import fetched it.
     """
-    fetcher = Fetcher(sources, now=context.now)
+    # Who asks by hand is told of the tags that were left out; what the server does by itself nobody reads.
+    fetcher = Fetcher(sources, now=context.now, most_tags=wanted.most_tags() if errand is not None else None)
     listed = _list_tags(request, fetcher)
     is_kept = request.spec.import_ and not context.dry_run
     hold = partial(elect.hold, request, sources=sources, now=context.now, keep=is_kept, lazily=errand is not None)

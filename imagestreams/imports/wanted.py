@@ -44,12 +44,22 @@ def asked(request: ImageStreamImport, stream: ImageStream | None, tags: list[str
     if spec is None:
         return Asked(images)
     repository = PullSpec.parse(spec.from_.name)
-    limit = settings.ENVIRONMENT.max_images_bulk_imported_per_repository
-    chosen = len(tags) if limit < 0 else limit or 50
+    most = most_tags()
+    chosen = len(tags) if most is None else most
     same = {_meaning(item): item for item in images}
-    every = {tag: of_tag(spec, repository, tag) for tag in tags}
-    beyond = {tag: same[_meaning(item)] for tag, item in list(every.items())[chosen:] if _meaning(item) in same}
-    return Asked(images, dict(list(every.items())[:chosen]), beyond)
+    # A repository may have half a million tags, of which nearly all are only told of.
+    beyond = {tag: _meaning(of_tag(spec, repository, tag)) for tag in tags[chosen:]} if same else {}
+    return Asked(
+        images,
+        {tag: of_tag(spec, repository, tag) for tag in tags[:chosen]},
+        {tag: same[meaning] for tag, meaning in beyond.items() if meaning in same},
+    )
+
+
+def most_tags() -> int | None:
+    """Return how many tags of a repository are imported, None for all."""
+    limit = settings.ENVIRONMENT.max_images_bulk_imported_per_repository
+    return None if limit < 0 else limit or 50
 
 
 def _meaning(item: Wanted) -> tuple[tuple[str, str], str, bool, Platform]:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import mean
 
-from tests.bench import access, fanout, idle, importing, layers, load, memory, pages, scale, schedule, seed
+from tests.bench import access, fanout, hugelist, idle, importing, layers, load, memory, pages, scale, schedule, seed
 from tests.bench.calibrated import calibration
 from tests.bench.report import Line, table
 from tests.bench.scale import Read, Taken
@@ -22,7 +22,7 @@ from tests.server import Server
 
 ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "warning", "WEB_WORKERS": "2"}
 PARTS = ("memory", "get", "list", "create", "import", "watch", "watchers-idle", "layers", "pages")
-ALSO = ("scale", "access", "schedule")
+ALSO = ("scale", "access", "schedule", "hugelist")
 """Parts that run only when they are named, for they take minutes."""
 
 TURNS = 3
@@ -33,6 +33,10 @@ CREATED = f"{seed.API}/namespaces/{seed.NAMESPACES[3]}/imagestreams"
 STREAM_RATIO = 0.65
 LIST_RATIO = 0.18
 IMPORT_SECONDS = 2.0
+ONE_OF_MANY_SECONDS = 1.0
+ONE_OF_MANY_MB = 150.0
+ALL_OF_MANY_SECONDS = 30.0
+ALL_OF_MANY_MB = 400.0
 WATCH_MILLISECONDS = 200.0
 MEMORY_MB = 400.0
 LAYERS_MILLISECONDS = 300.0
@@ -92,6 +96,15 @@ class Bench:
         """Import a repository of fifty tags."""
         seconds = importing.import_tags(self.server)
         yield Line(f"import {importing.TAGS} tags", seconds, "s", most=IMPORT_SECONDS)
+
+    def hugelist(self) -> Iterator[Line]:
+        """Import from a repository of half a million tags."""
+        one, whole = hugelist.costs(self.server)
+        name = f"of a repository of {hugelist.TAGS:,} tags"
+        yield Line(f"import one tag {name}", one.seconds, "s", most=ONE_OF_MANY_SECONDS)
+        yield Line("memory for that at its most (PSS)", one.added, "MB", most=ONE_OF_MANY_MB)
+        yield Line(f"import fifty tags {name}", whole.seconds, "s", most=ALL_OF_MANY_SECONDS)
+        yield Line("memory for that at its most (PSS)", whole.added, "MB", most=ALL_OF_MANY_MB)
 
     def watch(self) -> Iterator[Line]:
         """Tell many watchers of a change."""
@@ -243,6 +256,8 @@ def run(bench: Bench, parts: list[str]) -> Iterator[Line]:
         yield from bench.layers()
     if "pages" in parts:
         yield from bench.pages()
+    if "hugelist" in parts:
+        yield from bench.hugelist()
     if "scale" in parts:
         yield from bench.scale()
     if "access" in parts:

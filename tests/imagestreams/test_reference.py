@@ -176,5 +176,12 @@ def test_the_most_useful_tags_come_first(tags: str, ordered: str) -> None:
     assert reference.prioritised(tags.split()) == ordered.split()
 
 
+@given(st.lists(st.from_regex(r"(v?[0-9]{1,2}\.[0-9](\.[0-9](-rc\.[0-9])?)?|latest|[a-z]{1,2})", fullmatch=True)))
+def test_the_foremost_tags_are_the_first_of_all(tags: list[str]) -> None:
+    many = [*tags, *(f"build-{number}" for number in range(2500)), *reversed(tags)]
+
+    assert reference.foremost(iter(many), 5) == reference.prioritised(many)[:5]
+
+
 def test_a_tag_without_a_name_is_latest() -> None:
     assert reference.prioritised(["", "a"]) == ["latest", "a"]
