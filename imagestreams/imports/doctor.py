@@ -22,7 +22,10 @@ from imagestreams.upstream.values import Credential, Repository
 
 ANNOTATION = "import.registry-meta.io/credentials"
 MOST_REPOSITORIES = 20
+MOST_TRIED = 20
 MOST_SKIPPED = 20
+MOST_BYTES = 128 * 1024
+"""The length of all that is told; Kubernetes allows twice as much for the annotations of an object."""
 LONGEST_WORDS = 512
 
 Json = dict[str, object]
@@ -98,9 +101,19 @@ def diagnosis(attempts: Attempts, keyring: Keyring, *, dry_run: bool, failed: bo
     wanted = [place for place, found in tried.items() if is_telling(found, keyring, dry_run=dry_run)]
     if not wanted:
         return {}
-    told = [_repository(place, tried[place], teller) for place in wanted[:MOST_REPOSITORIES]]
-    document = {"repositories": told, **_rest("repositoriesLeftOut", len(wanted) - len(told))}
-    return {ANNOTATION: json.dumps(document, separators=(",", ":"), ensure_ascii=False)}
+    told: list[Json] = []
+    room = MOST_BYTES
+    for place in wanted[:MOST_REPOSITORIES]:
+        repository = _repository(place, tried[place], teller)
+        room -= len(_text(repository).encode())
+        if room < 0:
+            break
+        told.append(repository)
+    return {ANNOTATION: _text({"repositories": told, **_rest("repositoriesLeftOut", len(wanted) - len(told))})}
+
+
+def _text(document: Json) -> str:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def is_telling(attempts: Sequence[Attempt], keyring: Keyring, *, dry_run: bool) -> bool:
@@ -121,7 +134,8 @@ def _repository(place: Repository, attempts: Sequence[Attempt], teller: Teller) 
     return {
         "repository": f"{_shown_host(place)}/{place.path}",
         **({"accepted": teller.who(_origin(accepted))} if accepted is not None and accepted.is_sent else {}),
-        "tried": [_attempt(one, teller) for one in attempts],
+        "tried": [_attempt(one, teller) for one in attempts[:MOST_TRIED]],
+        **_rest("triedLeftOut", len(attempts) - MOST_TRIED),
         **_skipped(skipped, teller),
         "advice": advice(place, attempts, skipped, teller),
     }

@@ -259,6 +259,26 @@ def test_long_lists_are_cut_and_counted(ask: Ask) -> None:
     assert (len(told["skipped"]), told["skippedLeftOut"]) == (20, 30)
 
 
+def test_what_is_told_has_a_limit(client: UpstreamClient) -> None:
+    attempts = Attempts()
+    with basic(lambda name, request: refusal_of_length(1000)) as registry:
+        for number in range(12):
+            made = [Credential(f"user{one}", f"{WRONG}{one}") for one in range(18)]
+            place = Repository(registry.host, f"team/app{number}")
+            with suppress(UpstreamError):
+                client.repository(place, credentials=made, insecure=True, attempts=attempts).manifest("v1")
+    (annotation,) = doctor.diagnosis(attempts, credentials.keyring([]), dry_run=False, failed=True, names=True).values()
+
+    told = json.loads(annotation)
+    assert 1 < len(told["repositories"]) < 12
+    assert len(told["repositories"]) + told["repositoriesLeftOut"] == 12
+    assert len(annotation.encode()) < 130 * 1024
+
+
+def refusal_of_length(length: int) -> Reply:
+    return Reply(401, json.dumps({"errors": [{"code": "UNAUTHORIZED", "message": "ä" * length}]}))
+
+
 def test_a_credential_that_is_kept_nowhere_is_not_taken_for_none(client: UpstreamClient) -> None:
     attempts = Attempts()
     with basic(only("good")) as registry:
