@@ -49,6 +49,7 @@ http: {{addr: 127.0.0.1:{port}{tls}}}
 
 KINDS: Mapping[str, Callable[..., dict[str, object]]] = {
     "image": content.image,
+    "thin": partial(content.image, layers=1),
     "oci": partial(content.image, oci=True),
     "index": content.index,
     "list": partial(content.index, oci=False),

@@ -30,6 +30,9 @@ def each(cases: Sequence[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("scene", names, ids="-".join, indirect=True)
 
 
+MOST_TOLD = 3
+"""How often a fault may be told in other words: of the first image, of the second, and as connections may break off."""
+
 each_fault, each_fleeting_fault = each(CASES), each(FLEETING)
 
 
@@ -96,6 +99,14 @@ def test_a_watch_sees_no_step_twice_and_none_back(scene: Scene) -> None:
     assert versions == sorted(set(versions))
     assert [one for one, two in pairwise([*heads, ""]) if one != two] == scene.pushed
     assert all(essence(one) != essence(two) for one, two in pairwise(scene.seen))
+
+
+@each_fault
+def test_a_fault_that_goes_on_is_not_told_again_and_again(scene: Scene) -> None:
+    told = [failure["message"] for stream in scene.seen for failure in failures(stream)]
+    changes = [one for one, two in pairwise([*told, ""]) if one != two]
+
+    assert 1 <= len(changes) <= MOST_TOLD
 
 
 @each_fleeting_fault

@@ -19,7 +19,7 @@ from tests.requirements import needs
 from tests.served import EMBEDDED
 from tests.served.api import Api
 from tests.served.fault_play import AT_ONCE, HISTORY, PATIENCE, Stage, Watcher, impatient_server
-from tests.served.import_faults import INTERNAL, NOT_FOUND, UNAUTHORIZED
+from tests.served.import_faults import INTERNAL, LIMITED, NOT_FOUND, UNAUTHORIZED
 
 pytestmark = needs("docker-registry")
 Json = dict[str, Any]
@@ -78,7 +78,7 @@ FAILING = [
         ("list-403", faults.refusal(403, "DENIED", "no"), INTERNAL, "denied: no"),
         ("list-404", faults.refusal(404, "NAME_UNKNOWN"), NOT_FOUND, ""),
         ("list-404-html", faults.answer(404, faults.HTML), INTERNAL, "error parsing HTTP 404 response body: .*"),
-        ("list-429", faults.refusal(429, "TOOMANYREQUESTS", "slow down"), INTERNAL, "toomanyrequests: slow down"),
+        ("list-429", faults.refusal(429, "TOOMANYREQUESTS", "slow down"), INTERNAL, LIMITED),
         ("list-500", faults.answer(500), INTERNAL, "received unexpected HTTP status: 500 Internal Server Error"),
         ("list-eof", faults.hang_up, INTERNAL, "{request}: EOF"),
         ("list-truncated", faults.truncate, INTERNAL, "{request}: unexpected EOF"),
@@ -190,7 +190,9 @@ def play(api: Api, stage: Stage, scenes: Sequence[Scene]) -> None:
 
     def push(scene: Scene, seed: str) -> None:
         for tag in TAGS:
-            digest = stage.open.push(f"lists/{scene.case.name}", tag, seed=f"{scene.case.name} {tag} {seed}")
+            digest = stage.open.push(
+                f"lists/{scene.case.name}", tag, seed=f"{scene.case.name} {tag} {seed}", kind="thin"
+            )
             scene.images.setdefault(tag, []).append(digest)
 
     def each(step: Callable[[Scene], object]) -> None:
