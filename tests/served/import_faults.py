@@ -15,6 +15,9 @@ PING, MANIFESTS, BLOBS = r"^/v2/$", "/manifests/", "/blobs/"
 OTHER = "sha256:" + "0" * 64
 LIMITED = "toomanyrequests: .*|.*429.*|.* allows no more requests .*"
 """What is said of a registry that wants to be left alone, by itself or by whoever knows of that."""
+TIMEOUT_WORDS = "(?:net/http: timeout awaiting response|context deadline exceeded.*)"
+TIMEOUT = "{request}: " + TIMEOUT_WORDS
+"""What is said of a registry that is silent: for once, or until there is no time for another try."""
 WRONG_MANIFEST = "content integrity error: the manifest retrieved with digest .* does not match the digest .*"
 TAG, MEMBER = "/manifests/latest", "/manifests/sha256:"
 
@@ -141,9 +144,9 @@ BROKEN = _at(
     ("manifest-reset-in-body", faults.reset_in_body, INTERNAL, "{request}: (connection reset by peer|unexpected EOF)"),
     ("manifest-truncated", faults.truncate, INTERNAL, "{request}: unexpected EOF"),
     ("manifest-truncated-chunks", faults.truncate_chunks, INTERNAL, "{request}: unexpected EOF"),
-    ("manifest-stall", faults.stall, INTERNAL, "{request}: net/http: timeout awaiting response"),
-    ("manifest-stall-in-body", faults.stall_in_body, INTERNAL, "{request}: net/http: timeout awaiting response"),
-    ("manifest-drip", faults.drip, INTERNAL, "{request}: context deadline exceeded while reading body"),
+    ("manifest-stall", faults.stall, INTERNAL, TIMEOUT),
+    ("manifest-stall-in-body", faults.stall_in_body, INTERNAL, TIMEOUT),
+    ("manifest-drip", faults.drip, INTERNAL, TIMEOUT),
 )
 """Connections that end, or do not."""
 
@@ -194,7 +197,7 @@ UNREADABLE = [
         ("config-429", faults.refusal(429, "TOOMANYREQUESTS", "slow down"), INTERNAL, LIMITED),
         ("config-500", faults.answer(500), INTERNAL, "received unexpected HTTP status: 500 Internal Server Error"),
         ("config-truncated", faults.truncate, INTERNAL, "{request}: unexpected EOF"),
-        ("config-stall", faults.stall, INTERNAL, "{request}: net/http: timeout awaiting response"),
+        ("config-stall", faults.stall, INTERNAL, TIMEOUT),
     ),
     *(
         Case(name, Fault(act, MEMBER), reason, text, lasting=True, kind="index", of_member=True)
@@ -227,7 +230,7 @@ UNREACHABLE = [
             ("ping-429", faults.answer(429), LIMITED, False),
             ("ping-500", faults.answer(500), 'endpoint ".*" does not support v2 API .got 500.*', False),
             ("ping-eof", faults.hang_up, "{request}: EOF", False),
-            ("ping-stall", faults.stall, "{request}: net/http: timeout awaiting response", False),
+            ("ping-stall", faults.stall, TIMEOUT, False),
             ("ping-redirect-loop", faults.redirect("{path}"), "{request}: stopped after 10 redirects", True),
         )
     ),
@@ -263,7 +266,7 @@ TOKENS = [
             ("html", faults.answer(200, faults.HTML), "unable to decode token response: .*", True),
             ("empty", faults.answer(200, {}), "authorization server did not include a token in the response", True),
             ("eof", faults.hang_up, ".*: EOF", False),
-            ("stall", faults.stall, ".*: net/http: timeout awaiting response", False),
+            ("stall", faults.stall, ".*: " + TIMEOUT_WORDS, False),
         )
     ),
     *(
