@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,9 +29,14 @@ LIVES = {
     ),
     SCALED: (("row-noted", "row-claimed", "members-stored", "stream-written"),),
 }
-"""Where workers die, in one life of the server after the other: it gives up when one dies five times in a minute."""
+"""Where workers die, in one life of the server after the other: it gives up when one dies five times in a minute.
 
-ASKED = {EMBEDDED: ("manifest-fetched", "members-stored", "images-stored"), SCALED: ("images-stored",)}
+Between two lives all of its processes are killed."""
+
+ASKED = {
+    EMBEDDED: ("manifest-fetched", "all-fetched", "members-stored", "images-stored"),
+    SCALED: ("images-stored",),
+}
 """Where web processes die while they answer an ImageStreamImport."""
 
 CASES = [(kind, point) for kind, lives in LIVES.items() for life in lives for point in life]
@@ -60,7 +67,7 @@ def play(
     shop.wish(names[""])
     for number, life in enumerate(lives):
         if number:
-            server.restart()
+            cut_power(server)
             server.kill("clock")
         for point in life:
             deaths.ask(point, names[point])
@@ -84,6 +91,15 @@ def play(
         {point: shop.state(stream) for point, stream in demands.items()},
         {point: told.count(stream) for point, stream in demands.items()},
     )
+
+
+def cut_power(server: Server) -> None:
+    """Kill every process of a server at once, and start it again."""
+    for pid in server.family():
+        with suppress(ProcessLookupError):  # the others end with the first
+            os.kill(pid, signal.SIGKILL)
+    server.stop()
+    server.start()
 
 
 @pytest.fixture(scope="module")
