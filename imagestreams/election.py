@@ -133,10 +133,7 @@ class Tally:
                 self._below = (rank, seen.tag)
             if self.rule.allow_lower != self.floor:
                 return
-        heap = self._old if self._is_old(seen) else self._young
-        heapq.heappush(heap, (rank, seen))
-        if len(heap) > KEPT:
-            heapq.heappop(heap)
+        _keep_highest(self._old if self._is_old(seen) else self._young, rank, seen)
 
     def ranked(self) -> list[Sighting]:
         """Return the tags that may be elected, the highest first."""
@@ -179,6 +176,17 @@ class Tally:
 
     def _is_old(self, seen: Sighting) -> bool:
         return seen.tag == self.floor or self._is_trusted(seen) or seen.since + self.rule.min_age <= self.now
+
+
+def _keep_highest(heap: list[_Ranked], rank: Rank, seen: Sighting) -> None:
+    """Put a tag among the highest, in place, unless it is lower than all of them or there already."""
+    if len(heap) == KEPT and rank < heap[0][0]:
+        return
+    if any(rank == other for other, _ in heap):
+        return
+    heapq.heappush(heap, (rank, seen))
+    if len(heap) > KEPT:
+        heapq.heappop(heap)
 
 
 def decide(tally: Tally, contents: Mapping[str, Content], *, doubted: bool = False) -> Election:

@@ -19,7 +19,7 @@ from imagestreams import follow
 from imagestreams.election import CONFIRMED, Content, Sighting
 from imagestreams.models import FollowedTag, UpstreamDigest, UpstreamRepository, UpstreamTag
 
-PAGE = 500
+PAGE = 1000
 FEW = 4
 """A list that was shorter than this is believed, whatever is left of it."""
 
@@ -53,14 +53,14 @@ class Listing:
         """Take the names as the registry lists them and yield what is known of each; those that no tag can have go."""
         stream = (name for name in names if follow.is_tag(name))
         while page := list(dict.fromkeys(islice(stream, PAGE))):
-            rows = self._rows(page)
+            rows, back = self._known(page)
             fresh = [name for name in page if name not in rows]
             if fresh:
                 self._add(fresh)
                 rows = {name: self._new(name) for name in fresh} | rows
                 rows |= self._rows(fresh)
-            if self._keep:
-                self._tags.filter(tag__in=page, gone_since__isnull=False).update(gone_since=None)
+            if back and self._keep:
+                self._tags.filter(tag__in=back).update(gone_since=None)
             self._seen.extend(_number(name) for name in page)
             yield from (rows[name] for name in page)
 
@@ -108,8 +108,14 @@ class Listing:
         return UpstreamTag.objects.filter(repository_id=self._repository.pk)
 
     def _rows(self, tags: Sequence[str]) -> dict[str, Sighting]:
-        rows = self._tags.filter(tag__in=tags)
-        return {tag: Sighting(tag, since, old) for tag, since, old in rows.values_list("tag", "first_seen", "existing")}
+        return self._known(tags)[0]
+
+    def _known(self, tags: Sequence[str]) -> tuple[dict[str, Sighting], list[str]]:
+        """Return what is known of some tags, and which of them were gone."""
+        rows = self._tags.filter(tag__in=tags).values_list("tag", "first_seen", "existing", "gone_since")
+        found = list(rows)
+        seen = {tag: Sighting(tag, since, existing) for tag, since, existing, _ in found}
+        return seen, [tag for tag, _, _, gone_since in found if gone_since is not None]
 
     def _new(self, tag: str) -> Sighting:
         return Sighting(tag, self._now, existing=self._repository.first_listed is None)

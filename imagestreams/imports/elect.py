@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 from imagestreams import conditions, election, follow, marks, sightings
 from imagestreams.api.images import IMAGES
@@ -15,7 +16,6 @@ from imagestreams.history import latest, tag_of
 from imagestreams.imports import plan, routing
 from imagestreams.imports.fetch import SUCCESS, Fetched, Wanted
 from imagestreams.imports.record import Verdict
-from imagestreams.imports.routing import RoutedRepository
 from imagestreams.imports.sources import Sources
 from imagestreams.imports.wanted import Asked
 from imagestreams.marks import Standing
@@ -23,8 +23,22 @@ from imagestreams.outcomes import needs_import
 from imagestreams.reference import PullSpec, is_digest
 from imagestreams.types import Image, ImageImportSpec, ImageStream, ImageStreamImport
 from imagestreams.upstream.errors import NotFound, UpstreamError
+from imagestreams.upstream.values import Manifest
 from registry_meta.kube import store
 from registry_meta.kube.errors import StatusError
+
+
+class Repository(Protocol):
+    """What elections ask of a repository; each raises UpstreamError."""
+
+    def tags(self) -> Iterator[str]:
+        """Yield the tags as they are listed."""
+
+    def head(self, reference: str) -> str | None:
+        """Return the digest that is said of a tag, if any is."""
+
+    def manifest(self, reference: str) -> Manifest:
+        """Return the manifest of a tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +196,7 @@ def _tally(follower: Follower, listing: sightings.Listing, *, now: datetime) -> 
 
 
 def _decided(
-    follower: Follower, tally: Tally, listing: sightings.Listing, client: RoutedRepository, *, doubted: bool
+    follower: Follower, tally: Tally, listing: sightings.Listing, client: Repository, *, doubted: bool
 ) -> Outcome:
     try:
         contents = _contents(tally.to_ask(), listing, client)
@@ -194,14 +208,14 @@ def _decided(
     return Outcome(follower, found)
 
 
-def _is_same(found: Election, mark: Mark | None, client: RoutedRepository) -> bool:
+def _is_same(found: Election, mark: Mark | None, client: Repository) -> bool:
     """Return whether what is elected is what was elected before, with the same content."""
     if mark is None or found.tag != mark.tag or not mark.digest:
         return False
     return (found.digest or client.head(found.tag)) == mark.digest
 
 
-def _contents(tags: list[str], listing: sightings.Listing, client: RoutedRepository) -> dict[str, Content]:
+def _contents(tags: list[str], listing: sightings.Listing, client: Repository) -> dict[str, Content]:
     """Return what some tags point to now, and since when that has been seen; those that are gone are left out."""
     known = listing.contents(tags)
     found: dict[str, Content] = {}

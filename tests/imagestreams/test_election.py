@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagestreams import follow
@@ -223,8 +223,17 @@ def test_a_tally_keeps_few_of_many() -> None:
     assert tally.to_ask() == ["1.5.4998", "1.5.4996", "1.5.4994", "1.5.4999", "1.5.4997", "1.5.4995"]
 
 
+def test_a_name_that_comes_twice_is_one_tag() -> None:
+    tally = Tally(rule(RANGE), now=NOW)
+    for tag in ("1.4.0", "1.5.0", "1.4.0", "1.5.0"):
+        tally.add(Sighting(tag, LONG_AGO))
+
+    assert [seen.tag for seen in tally.ranked()] == ["1.5.0", "1.4.0"]
+
+
 # --- under any list
 
+CALM = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VERSIONS = st.builds("{}.{}.{}".format, st.integers(1, 2), st.integers(0, 6), st.integers(0, 3))
 LISTS = st.lists(st.lists(VERSIONS, max_size=8), max_size=10)
 ORDERS = st.sampled_from([
@@ -264,7 +273,7 @@ class World:
 
 
 @given(ORDERS, LISTS, st.data())
-@settings(max_examples=200)
+@CALM
 def test_whatever_is_listed_what_is_elected_never_goes_lower(
     annotations: dict[str, str], lists: list[list[str]], data: st.DataObject
 ) -> None:
@@ -279,7 +288,7 @@ def test_whatever_is_listed_what_is_elected_never_goes_lower(
 
 
 @given(ORDERS, LISTS, st.lists(VERSIONS, min_size=1, max_size=8))
-@settings(max_examples=200)
+@CALM
 def test_once_the_list_is_whole_again_the_right_tag_is_elected(
     annotations: dict[str, str], lists: list[list[str]], whole: list[str]
 ) -> None:
@@ -295,6 +304,7 @@ def test_once_the_list_is_whole_again_the_right_tag_is_elected(
     assert found.tag == highest
 
 
+@CALM
 @given(ORDERS, st.lists(VERSIONS, max_size=12).flatmap(lambda names: st.tuples(st.just(names), st.permutations(names))))
 def test_the_order_of_a_list_is_of_no_matter(annotations: dict[str, str], lists: tuple[list[str], list[str]]) -> None:
     names, shuffled = lists
@@ -302,6 +312,7 @@ def test_the_order_of_a_list_is_of_no_matter(annotations: dict[str, str], lists:
     assert elect(annotations, names) == elect(annotations, shuffled)
 
 
+@CALM
 @given(st.lists(VERSIONS, min_size=1, max_size=12))
 def test_the_highest_version_is_what_semver_says(names: list[str]) -> None:
     def order(name: str) -> object:

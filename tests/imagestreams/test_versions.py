@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagestreams.versions import Range, natural, numbers, version
@@ -81,6 +81,7 @@ def test_a_text_that_is_no_range_is_none(text: str) -> None:
         Range.parse(text)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.xX*<>=^~!|, -vabc", max_size=40))
 def test_any_text_is_a_range_or_is_refused(text: str) -> None:
     known = version("1.2.3")
@@ -93,6 +94,7 @@ def test_any_text_is_a_range_or_is_refused(text: str) -> None:
     assert found.holds(known, prereleases=True) in (True, False)
 
 
+@settings(deadline=None)
 @given(*[st.integers(0, 12)] * 3)
 def test_a_caret_is_the_interval_that_npm_says(major: int, minor: int, patch: int) -> None:
     text = f"{major}.{minor}.{patch}"
