@@ -8,7 +8,7 @@ from django.conf import settings
 
 from imagestreams import marks, metrics
 from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
-from imagestreams.imports import errands, plan, retrying, run, schedule
+from imagestreams.imports import errands, pauses, plan, retrying, run, schedule
 from imagestreams.imports.errands import Errand
 from imagestreams.imports.plan import Due
 from imagestreams.imports.schedule import Intervals, Next
@@ -38,7 +38,10 @@ def bring_in(stream: ImageStream, what: Due, *, held: Sequence[ScheduledTag] = (
     nexts = schedule.learned(
         written, found, usual=intervals().usual, now=meta.now(), held=held, wakes=marks.wakes(written, now=now)
     )
-    if held:
+    if not held:
+        for host, seconds in errand.waits().items():
+            pauses.pause(host, wish=seconds, now=meta.now())
+    else:
         for tag, result in found.items():
             metrics.CHECKS.labels(result.fault or _outcome(stream, written, tag)).inc()
     if nexts:

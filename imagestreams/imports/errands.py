@@ -14,6 +14,7 @@ from imagestreams.imports.pace import Fault
 from imagestreams.imports.plan import Due
 from imagestreams.imports.routing import TransientlyUnreached
 from imagestreams.imports.schedule import Found
+from imagestreams.reference import PullSpec
 from imagestreams.types import ImageStream, ImageStreamImport, TagReference
 from imagestreams.upstream.errors import (
     IntegrityError,
@@ -24,6 +25,9 @@ from imagestreams.upstream.errors import (
     Untrusted,
     UpstreamError,
 )
+
+UNSAID = 30
+"""The seconds for which a registry is left alone that asks for it and does not say how long."""
 
 
 @dataclass(slots=True)
@@ -50,13 +54,23 @@ class Errand:
         for tag, fetched in self.images():
             wished, before = tags.tag_of(stream, tag), self.wishes.get(tag)
             if wished is not None and before is not None and plan.wish(wished) == plan.wish(before):
-                results[tag] = Found(fetched.source, fault_of(fetched))
+                wait = limit(fetched.failure) if fetched.failure is not None else 0.0
+                results[tag] = Found(fetched.source, fault_of(fetched), wait)
         return results
 
     def wait(self) -> float:
         """Return for how many seconds a registry has asked to be left alone, 0 for none."""
-        failures = [fetched.failure for _, fetched in self.images()]
-        return max((limit(failure) for failure in failures if failure is not None), default=0.0)
+        return max(self.waits().values(), default=0.0)
+
+    def waits(self) -> dict[str, float]:
+        """Return for how many seconds registries, by their host, have asked to be left alone."""
+        found: dict[str, float] = {}
+        for tag, fetched in self.images():
+            wished = self.wishes.get(tag)
+            if wished is not None and wished.from_ is not None and fetched.failure is not None:
+                host, _ = PullSpec.parse(wished.from_.name).host_and_path()
+                found[host] = max(found.get(host, 0.0), limit(fetched.failure))
+        return {host: seconds for host, seconds in found.items() if seconds}
 
     def is_repository_pending(self) -> bool:
         """Return whether the list of a repository, or a tag of it, did not come for a reason that may go away."""
@@ -90,4 +104,6 @@ def fault(failure: UpstreamError) -> Fault:
 
 def limit(failure: UpstreamError) -> float:
     """Return for how many seconds a registry asks to be left alone, 0 when it does not."""
-    return float(failure.retry_after) if isinstance(failure, Limited | TransientlyUnreached) else 0.0
+    if isinstance(failure, TransientlyUnreached):
+        return float(failure.retry_after)
+    return float(failure.retry_after or UNSAID) if isinstance(failure, Limited) else 0.0

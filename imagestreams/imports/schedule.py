@@ -41,10 +41,14 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an import made of a tag: the digest that the registry gave, or the kind of failure."""
+    """What an import made of a tag: the digest that the registry gave, or the kind of failure.
+
+    `wait` is for how many seconds the registry wishes to be left alone.
+    """
 
     digest: str = ""
     fault: Fault = Fault.NONE
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +348,8 @@ def _new(stream: ImageStream, tag: str, *, version: int, now: datetime) -> Sched
 def _after(row: ScheduledTag, result: Found, *, usual: int, now: datetime) -> Next:
     failures = row.failures + 1 if result.fault else 0
     interval = row.interval or usual
-    due_at = now + pace.delay(result.fault, failures, interval=interval, jitter=_jitter())
+    delay = pace.delay(result.fault, failures, interval=interval, jitter=_jitter())
+    due_at = now + max(delay, timedelta(seconds=min(result.wait, pace.LONGEST_WISH)))
     return Next(row.tag, result.fault, failures, due_at, interval)
 
 

@@ -39,7 +39,9 @@ logger = logging.getLogger(__name__)
 IMPORTS = 4
 """The most imports side by side of what one registry has moved."""
 ENOUGH = 3
-"""After how many failures in a row a registry is left alone."""
+"""After how many failures in a row a registry is left alone that has not answered yet."""
+ENOUGH_AFTER_ANSWERS = 10
+"""After how many it is left alone that has: what is broken there may be a part of it, and the rest has its turn."""
 SETTLED_AT_ONCE = 50
 """How many rows are put back in one transaction, which others wait for."""
 
@@ -69,6 +71,11 @@ class Reply:
     failure: UpstreamError | None = None
     was_asked: bool = True
 
+    @property
+    def is_put_off(self) -> bool:
+        """Whether the registry is to be asked later, and nothing is wrong with the tag."""
+        return not self.was_asked or (self.failure is not None and errands.limit(self.failure) > 0)
+
 
 NOT_ASKED = Reply(was_asked=False)
 
@@ -96,7 +103,8 @@ class Health:
         with self._lock:
             self._in_a_row += 1
             self.wish = max(self.wish, wish)
-            self.has_enough = self.has_enough or wish > 0 or self._in_a_row >= self._patience
+            patience = ENOUGH_AFTER_ANSWERS if self.has_answered else self._patience
+            self.has_enough = self.has_enough or wish > 0 or self._in_a_row >= patience
 
     def note(self, failure: UpstreamError | None) -> None:
         """Note how a question was answered."""
@@ -124,10 +132,11 @@ class Visit:
         replies = self._each(list(asked), self._ask, side_by_side=settings.ENVIRONMENT.upstream_concurrency)
         pairs = zip(asked.values(), replies, strict=True)
         replied = [(row, reply) for rows, reply in pairs for row in rows]
-        news = self._settle(replied) + [row for row in self._rows if not _is_simple(row)]
+        simple = {row.pk for rows in asked.values() for row in rows}
+        news = self._settle(replied) + [row for row in self._rows if row.pk not in simple]
         streams = _by_stream(news)
         was_done = self._each(streams, self._import, side_by_side=IMPORTS)
-        unasked = [row for row, reply in replied if not reply.was_asked]
+        unasked = [row for row, reply in replied if reply.is_put_off]
         unasked += [row for rows, done in zip(streams, was_done, strict=True) if not done for row in rows]
         self._conclude(unasked)
 
@@ -147,12 +156,25 @@ class Visit:
         """Return what is to be asked, each once, with the rows that want to know."""
         found: dict[Question, list[ScheduledTag]] = {}
         for row in self._rows:
-            if _is_simple(row):
-                spec = PullSpec.parse(row.pullspec).with_client_defaults().repository()
-                logins = tuple(self._ring(row.namespace).logins(spec))
-                question = Question(row.namespace, spec, row.reference, row.insecure, logins)
+            question = self._question(row)
+            if question is not None:
                 found.setdefault(question, []).append(row)
         return found
+
+    def _question(self, row: ScheduledTag) -> Question | None:
+        """Return the question that tells whether a tag has moved, or None when only an import does.
+
+        What failed is brought in anew, so that this is told.
+        """
+        if not row.reference or row.failures:
+            return None
+        spec = PullSpec.parse(row.pullspec).with_client_defaults().repository()
+        try:
+            logins = tuple(self._ring(row.namespace).logins(spec))
+        except Exception:  # the import tells of it, and the others have their turn
+            logger.exception("the pull secrets of %s cannot be read", row.namespace)
+            return None
+        return Question(row.namespace, spec, row.reference, row.insecure, logins)
 
     def _ring(self, namespace: str) -> Keyring:
         if namespace not in self._rings:
@@ -168,6 +190,9 @@ class Visit:
         except UpstreamError as error:
             self._health.note(error)
             return Reply(failure=error)
+        except Exception:  # the import tells of it, and the others have their turn
+            logger.exception("asking %s broke off", self._host)
+            return Reply()
         self._health.note(None)
         return Reply(digest)
 
@@ -178,12 +203,14 @@ class Visit:
         news: list[ScheduledTag] = []
         digests: dict[int, str] = {}
         for row, reply in replied:
+            if reply.is_put_off:
+                continue
             if reply.failure is not None and self._health.has_enough and _is_transient(reply.failure):
                 failed.append(row)
             elif reply.digest and reply.digest == (row.digest or row.standing):
                 same.append(row)
                 digests[row.pk] = reply.digest
-            elif reply.was_asked:
+            else:
                 # What is wrong is told in the words of an import, and some registries know no HEAD.
                 news.append(row)
         for start in range(0, len(same), SETTLED_AT_ONCE):
@@ -223,8 +250,16 @@ class Visit:
             return
         errand = background.bring_in(stream, what, held=[row for row in rows if row.tag in wished])
         logger.info("looked at %d tags of %s/%s: %s", len(what.tags), rows[0].namespace, rows[0].stream, _words(errand))
-        for _, fetched in errand.images():
-            self._health.note(fetched.failure)
+        self._note(errand)
+
+    def _note(self, errand: Errand) -> None:
+        """Note how the registry answered an import, whose images are one answer."""
+        failures = [fetched.failure for _, fetched in errand.images()]
+        ill = [failure for failure in failures if failure is not None and _is_transient(failure)]
+        if ill and (len(ill) == len(failures) or errand.wait()):
+            self._health.ill(errand.wait())
+        else:
+            self._health.well()
 
     def _conclude(self, unasked: Sequence[ScheduledTag]) -> None:
         """Leave the registry alone if it had enough, else take it for well; put back what it was not asked for."""
@@ -236,11 +271,6 @@ class Visit:
             metrics.CHECKS.labels("PutOff").inc(len(unasked))
         elif self._is_recovering and self._health.has_answered:
             pauses.lift(self._host)
-
-
-def _is_simple(row: ScheduledTag) -> bool:
-    """Return whether the question of a tag tells all: what failed is brought in anew, so that this is told."""
-    return bool(row.reference) and not row.failures
 
 
 def _by_stream(rows: Iterable[ScheduledTag]) -> list[list[ScheduledTag]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import statistics
 import tempfile
@@ -74,13 +73,13 @@ class Counted:
         return self._log.read_bytes().count(b'HTTP/1.1"')
 
     def fill(self) -> None:
-        """Push the tags of one repository, and lay the same content out as all the others."""
+        """Push the tags of one repository, and let all the others have the same content."""
         store = registry_content.Registry(f"http://127.0.0.1:{self.port}")
         for number in range(TAGS):
             registry_content.image(store, repository(0), f"v{number}", seed=f"scheduled {number}")
         repositories = self._content / "docker/registry/v2/repositories"
         for number in range(1, REPOSITORIES):
-            shutil.copytree(repositories / repository(0), repositories / repository(number))
+            (repositories / repository(number)).symlink_to(repositories / repository(0))
 
     def stop(self) -> None:
         """End the registry."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from imagestreams import tags as engine
 from imagestreams.api.imagestreams import find_stream
 from imagestreams.formats import sha256
 from imagestreams.imports import background, checks, queue, schedule, tasks
@@ -13,7 +14,7 @@ from imagestreams.types import ImageStream
 from registry_meta.kube import changes
 from registry_meta.kube.meta import now
 from tests.authz.conftest import Api
-from tests.imagestreams.imports.shelf import PART, Json, Shelf
+from tests.imagestreams.imports.shelf import PART, Json, Shelf, app
 from tests.registries import Reply, Request
 
 PATIENCE = 20.0
@@ -89,3 +90,24 @@ def rows() -> dict[str, ScheduledTag]:
 def row(name: str = "app:latest") -> ScheduledTag:
     """Return one row."""
     return rows()[name]
+
+
+def announced(shelf: Shelf) -> Announced:
+    """Return what answers for a shelf."""
+    assert isinstance(shelf.intercept, Announced)
+    return shelf.intercept
+
+
+def asked_since(shelf: Shelf, before: int) -> list[str]:
+    """Return what was asked after so many questions."""
+    return shelf.asked()[before:]
+
+
+def conditions(name: str = "latest") -> list[tuple[str, str]]:
+    """Return type and reason of the conditions of a tag of `app`."""
+    return [(each.type, each.reason) for each in engine.conditions_of(app(), name) or []]
+
+
+def pullspec(shelf: Shelf, name: str = "latest") -> str:
+    """Return the pull spec of a tag on the shelf."""
+    return f"{shelf.host}/team/app:{name}"

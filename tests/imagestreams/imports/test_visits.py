@@ -1,4 +1,4 @@
-"""What a look at a scheduled tag costs, what it writes, and what follows a failure."""
+"""What a look at a scheduled tag costs, what it writes, and what may come in between."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ from datetime import timedelta
 
 import pytest
 
-from imagestreams import tags
-from imagestreams.imports import pauses, plan, schedule
-from imagestreams.imports.pace import Fault
-from imagestreams.models import PausedHost, ScheduledTag, TagEvent
+from imagestreams.imports import plan, schedule
+from imagestreams.models import ScheduledTag, TagEvent
 from registry_meta.kube import changes
 from registry_meta.kube.meta import now
 from tests.authz.conftest import Api
 from tests.imagestreams.asking import move, opened
 from tests.imagestreams.builders import digest, images
-from tests.imagestreams.imports.clockwork import Announced, look, make, read, row, rows, strike, tag
+from tests.imagestreams.imports.clockwork import (
+    Announced,
+    announced,
+    asked_since,
+    look,
+    make,
+    pullspec,
+    read,
+    row,
+    rows,
+    strike,
+    tag,
+)
 from tests.imagestreams.imports.shelf import STREAMS, Brake, Shelf, app
 from tests.registries import Reply, Request
 
@@ -37,23 +47,6 @@ def shelf() -> Iterator[Shelf]:
     with Shelf() as running:
         running.intercept = Announced(running)
         yield running
-
-
-def announced(shelf: Shelf) -> Announced:
-    assert isinstance(shelf.intercept, Announced)
-    return shelf.intercept
-
-
-def asked_since(shelf: Shelf, before: int) -> list[str]:
-    return shelf.asked()[before:]
-
-
-def conditions(name: str = "latest") -> list[tuple[str, str]]:
-    return [(each.type, each.reason) for each in tags.conditions_of(app(), name) or []]
-
-
-def pullspec(shelf: Shelf, name: str = "latest") -> str:
-    return f"{shelf.host}/team/app:{name}"
 
 
 # --- what it costs
@@ -180,36 +173,6 @@ def test_a_tag_that_somebody_moved_goes_back_to_what_its_registry_has(shop: Api,
     assert images(app(), "latest") == [old, digest("b"), old]
 
 
-def test_what_a_tag_says_of_its_failure_goes_when_its_registry_is_well(shop: Api, shelf: Shelf) -> None:
-    old = shelf.push("team/app", "latest", seed="a")
-    make(shop, tag("latest", pullspec(shelf)))
-    shelf.drop("team/app", "latest")
-    strike()
-    assert conditions() == [("ImportSuccess", "NotFound")]
-    shelf.push("team/app", "latest", seed="a")
-
-    strike()
-
-    assert conditions() == []
-    assert images(app(), "latest") == [old]
-    assert (row().failures, row().fault) == (0, "")
-
-
-def test_a_tag_that_is_no_longer_there_keeps_its_image_and_is_asked_for_less_and_less(shop: Api, shelf: Shelf) -> None:
-    old = shelf.push("team/app", "latest", seed="a")
-    make(shop, tag("latest", pullspec(shelf)))
-    shelf.drop("team/app", "latest")
-    waits: list[float] = []
-    for _ in range(9):
-        strike()
-        waits.append((row().due_at - now()) / timedelta(minutes=15))
-
-    assert images(app(), "latest") == [old]
-    assert [round(wait) for wait in waits[:3]] == [1, 2, 4]
-    assert max(waits) < 1.06 * 96
-    assert row().fault == Fault.PERMANENT
-
-
 def test_a_wish_that_changed_while_its_tag_was_fetched_gets_nothing_of_it(shop: Api, shelf: Shelf) -> None:
     shelf.push("team/app", "latest", seed="a")
     other = shelf.push("team/app", "other", seed="other")
@@ -232,128 +195,23 @@ def test_a_wish_that_changed_while_its_tag_was_fetched_gets_nothing_of_it(shop: 
     assert late not in found
 
 
-# --- failures that may be over soon
-
-
-def test_a_registry_that_breaks_is_asked_again_soon_and_the_tag_says_when(shop: Api, shelf: Shelf) -> None:
+def test_an_edit_of_something_else_during_an_import_is_no_reason_to_fetch_again(shop: Api, shelf: Shelf) -> None:
     shelf.push("team/app", "latest", seed="a")
     make(shop, tag("latest", pullspec(shelf)))
-    announced(shelf).reply = BROKEN
+    new = shelf.push("team/app", "latest", seed="b")
+    announce, before = announced(shelf), len(shelf.asked())
 
+    def label(request: Request) -> Reply | None:
+        if request.method == "GET" and request.path.endswith("/manifests/latest"):
+            assert shop.patch(f"{STREAMS}/app", {"metadata": {"labels": {"a": "b"}}})[0] == 200
+        return announce(request)
+
+    shelf.intercept = label
     strike()
 
-    assert conditions() == [("ImportSuccess", "InternalError"), ("ImportRetrying", "Soon")]
-    [_, told] = tags.conditions_of(app(), "latest") or []
-    assert told.message.startswith("attempt 2 is made at 20")
-    assert row().due_at < now() + timedelta(seconds=8)
-
-
-def test_a_registry_that_stays_broken_is_no_reason_to_write_for_ever(shop: Api, shelf: Shelf) -> None:
-    shelf.push("team/app", "latest", seed="a")
-    make(shop, tag("latest", pullspec(shelf)))
-    announced(shelf).reply = BROKEN
-    written: list[int] = []
-    for _ in range(9):
-        PausedHost.objects.all().delete()
-        before = changes.newest()
-        strike()
-        read()
-        written.append(changes.newest() - before)
-
-    assert written == [2, 1, 1, 1, 1, 1, 0, 0, 0]
-    assert conditions() == [("ImportSuccess", "InternalError"), ("ImportRetrying", "Scheduled")]
-    assert now() + timedelta(minutes=14) < row().due_at < now() + timedelta(minutes=16)
-
-
-def test_what_failed_comes_in_by_itself_once_its_registry_is_well(shop: Api, shelf: Shelf) -> None:
-    new = shelf.push("team/app", "latest", seed="a")
-    announced(shelf).reply = BROKEN
-    make(shop, tag("latest", pullspec(shelf), scheduled=False))
-    assert [each.interval for each in rows().values()] == [0]
-    announced(shelf).reply = None
-    read()
-
-    strike()
-
-    assert images(app(), "latest") == [new]
-    assert conditions() == []
-    assert rows() == {}
-    assert TagEvent.objects.get(digest=new).reason == "imported: another attempt"
-
-
-def test_nobody_asks_again_for_what_is_not_there_and_on_no_schedule(shop: Api, shelf: Shelf) -> None:
-    make(shop, tag("latest", pullspec(shelf), scheduled=False))
-
-    assert conditions() == [("ImportSuccess", "NotFound")]
-    assert rows() == {}
-
-
-def test_a_wish_that_is_taken_back_is_not_tried_again(shop: Api, shelf: Shelf) -> None:
-    announced(shelf).reply = BROKEN
-    make(shop, tag("latest", pullspec(shelf), scheduled=False))
-    assert shop.patch(f"{STREAMS}/app", {"spec": {"tags": None}})[0] == 200
-
-    read()
-
-    assert rows() == {}
-
-
-# --- registries that are left alone
-
-
-def test_a_registry_that_asks_for_it_is_left_alone_and_nothing_is_said_of_its_tags(shop: Api, shelf: Shelf) -> None:
-    names = [f"v{number}" for number in range(40)]
-    for name in names:
-        shelf.push("team/app", name, seed=name)
-    make(shop, *[tag(name, pullspec(shelf, name)) for name in names])
-    announced(shelf).reply = Reply(429, "slow down", {"Retry-After": "600"})
-    before, version = len(shelf.asked()), changes.newest()
-
-    strike()
-    asked = len(asked_since(shelf, before))
-    strike()
-
-    assert asked < 30
-    assert len(asked_since(shelf, before)) == asked
-    [until] = pauses.paused(now()).values()
-    assert now() + timedelta(seconds=590) < until < now() + timedelta(seconds=670)
-    assert all(conditions(name) == [] for name in names)
-    assert changes.newest() == version
-
-
-def test_a_registry_that_fails_again_and_again_is_left_alone_longer_and_longer(shop: Api, shelf: Shelf) -> None:
-    names = [f"v{number}" for number in range(12)]
-    for name in names:
-        shelf.push("team/app", name, seed=name)
-    make(shop, *[tag(name, pullspec(shelf, name)) for name in names])
-    announced(shelf).reply = Reply(501, "broken")
-    waits: list[float] = []
-    for _ in range(3):
-        PausedHost.objects.update(until=now() - timedelta(seconds=1))
-        before = len(shelf.asked())
-        strike()
-        waits.append((PausedHost.objects.get().until - now()).total_seconds())
-
-    assert len(asked_since(shelf, before)) == 1
-    assert waits == sorted(waits)
-    assert waits[2] > 50
-
-
-def test_a_registry_that_is_well_again_is_asked_for_everything(shop: Api, shelf: Shelf) -> None:
-    names = [f"v{number}" for number in range(12)]
-    for name in names:
-        shelf.push("team/app", name, seed=name)
-    make(shop, *[tag(name, pullspec(shelf, name)) for name in names])
-    announced(shelf).reply = Reply(501, "broken")
-    strike()
-    announced(shelf).reply = None
-    PausedHost.objects.update(until=now() - timedelta(seconds=1))
-
-    strike()
-
-    assert not PausedHost.objects.exists()
-    assert {(each.failures, each.fault) for each in rows().values()} == {(0, "")}
-    assert all(conditions(name) == [] for name in names)
+    assert images(app(), "latest")[0] == new
+    assert app().metadata.labels == {"a": "b"}
+    assert asked_since(shelf, before).count("GET manifests latest") == 1
 
 
 # --- what comes in between
