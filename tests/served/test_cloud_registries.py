@@ -90,15 +90,19 @@ def api(site: Site) -> Api:
 
 def bring_in(api: Api, gate: StandIn, *, insecure: bool = False) -> dict[str, Any]:
     """Import an image, and return its Status."""
+    status: dict[str, Any] = asked(api, gate, insecure=insecure)["status"]["images"][0]["status"]
+    return status
+
+
+def asked(api: Api, gate: StandIn, *, insecure: bool = False, keep: bool = True) -> dict[str, Any]:
+    """Ask for an import, and return the answer."""
     image = {
         "from": {"kind": "DockerImage", "name": f"{gate.host}/cloud/app:v1"},
         "to": {"name": "v1"},
         "importPolicy": {"insecure": insecure},
     }
-    body = {"metadata": {"name": "app"}, "spec": {"import": True, "images": [image]}}
-    answer = api.post(api.place("imagestreamimports"), body)
-    status: dict[str, Any] = answer["status"]["images"][0]["status"]
-    return status
+    body = {"metadata": {"name": "app"}, "spec": {"import": keep, "images": [image]}}
+    return api.post(api.place("imagestreamimports"), body)
 
 
 def keys_of_aws(gate: StandIn, **more: str) -> dict[str, str]:
@@ -160,6 +164,32 @@ def test_a_refusal_of_the_cloud_is_what_the_import_tells(site: Site, api: Api) -
         "The request signature we calculated does not match the signature you provided."
     )
     assert not planted.traces(json.dumps(status).encode() + site.server.log.encode(), [wrong])
+
+
+def test_the_answer_names_the_secret_that_the_cloud_refused(site: Site, api: Api) -> None:
+    api.secret("aws", keys_of_aws(site.ecr, AWS_ACCESS_KEY_ID="AKIANOBODY"), type_=AWS)
+
+    answer = asked(api, site.ecr, keep=False)
+
+    (told,) = json.loads(answer["metadata"]["annotations"]["import.registry-meta.io/credentials"])["repositories"]
+    assert told["tried"][0] == {
+        "credential": {"kind": "Secret", "name": "aws", "key": site.ecr.host},
+        "outcome": "Refused",
+        "answeredBy": "token service",
+        "status": 400,
+        "message": "Amazon ECR in eu-west-1: UnrecognizedClientException: "
+        "The security token included in the request is invalid.",
+    }
+    assert told["advice"].startswith(f'Renew the key "{site.ecr.host}" of the secret "aws"')
+
+
+def test_the_answer_names_the_secret_that_was_accepted(site: Site, api: Api) -> None:
+    api.secret("aws", keys_of_aws(site.ecr), type_=AWS)
+
+    answer = asked(api, site.ecr, keep=False)
+
+    (told,) = json.loads(answer["metadata"]["annotations"]["import.registry-meta.io/credentials"])["repositories"]
+    assert told["accepted"] == {"kind": "Secret", "name": "aws", "key": site.ecr.host}
 
 
 def test_the_host_is_somebody_only_where_its_pull_secret_says_so(site: Site, api: Api) -> None:
