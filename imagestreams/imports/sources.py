@@ -68,5 +68,5 @@ class Sources:
             return Credential(
                 login.username, login.password, login.identity_token, login.registry_token, origin=login.origin
             )
-        coin = self._mint.offer(login.identity, host)
+        coin = self._mint.offer(login.identity, host, origin=login.origin)
         return None if insecure and coin.is_ambient else coin

@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from imagestreams.minting.identities import Ambient, Identity
@@ -94,9 +94,9 @@ class Mint:
         self._lock = threading.Lock()
         self._places: OrderedDict[Key, _Place] = OrderedDict()
 
-    def offer(self, identity: Identity, host: str) -> Coin:
+    def offer(self, identity: Identity, host: str, *, origin: object = None) -> Coin:
         """Return what gives the credentials of an identity for a registry; nothing is asked yet."""
-        return Coin(identity, host, self)
+        return Coin(identity, host, self, origin)
 
     def credential(self, identity: Identity, host: str, *, deadline: Deadline) -> Credential:
         """Return the credential of the moment; raises UpstreamError, for a while the one that was raised before."""
@@ -182,11 +182,15 @@ class Mint:
 
 @dataclass(frozen=True, slots=True)
 class Coin:
-    """What gives the credentials of one identity for one registry: a Supply of the registry client."""
+    """What gives the credentials of one identity for one registry: a Supply of the registry client.
+
+    `origin` says where the identity is kept.
+    """
 
     identity: Identity
     host: str
     mint: Mint = field(repr=False, compare=False)
+    origin: object = field(default=None, compare=False)
 
     @property
     def is_ambient(self) -> bool:
@@ -195,11 +199,12 @@ class Coin:
 
     def credential(self, *, deadline: Deadline) -> Credential:
         """Return the credential of the moment."""
-        return self.mint.credential(self.identity, self.host, deadline=deadline)
+        return replace(self.mint.credential(self.identity, self.host, deadline=deadline), origin=self.origin)
 
     def renewed(self, refused: Credential, *, deadline: Deadline) -> Credential | None:
         """Return another one in place of one that was refused; None when another would be no better."""
-        return self.mint.renewed(self.identity, self.host, refused, deadline=deadline)
+        found = self.mint.renewed(self.identity, self.host, refused, deadline=deadline)
+        return replace(found, origin=self.origin) if found is not None else None
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from imagestreams.upstream.answers import Answer, failure
 from imagestreams.upstream.attempts import Attempt, Attempts, Verdict, verdict
 from imagestreams.upstream.challenge import Challenge
 from imagestreams.upstream.endpoints import Endpoint, Endpoints
-from imagestreams.upstream.errors import Denied, Unauthorized, Unreachable, UpstreamError
+from imagestreams.upstream.errors import Denied, Transient, Unreachable, UpstreamError
 from imagestreams.upstream.failures import request_line
-from imagestreams.upstream.supply import Offer
+from imagestreams.upstream.supply import Offer, Supply
 from imagestreams.upstream.tokens import NOTHING, Grant, Purpose, Tokens
 from imagestreams.upstream.transport import Call, Transport, join, origin
 from imagestreams.upstream.tries import retried
@@ -28,6 +28,14 @@ class Services:
     transport: Transport
     endpoints: Endpoints
     tokens: Tokens
+
+
+class _NotMade(Exception):
+    """A credential could not be made at the moment; another one may do."""
+
+    def __init__(self, error: UpstreamError) -> None:
+        super().__init__(error.text)
+        self.error = error
 
 
 class Conversation:
@@ -62,26 +70,28 @@ class Conversation:
     ) -> Answer:
         """Return a successful answer; `where` is a path below the repository, or a URL that the registry gave.
 
-        Raises UpstreamError: that of the first credential to which the registry hides the repository, or else of the
-        first when all are refused.
+        Raises UpstreamError: that of a credential that may yet be made, or that of the first to which the registry
+        hides the repository, or else of the first when all are refused.
         """
         call = Call(method, where, deadline, limit, self._insecure, headers or {}, stream=stream)
         failed: dict[Offer, UpstreamError] = {}
+        unmade: list[UpstreamError] = []
         hidden = False
         for offer in self._attempts.ordered(self._repository, self._credentials):
             if hidden and offer is None:
                 continue
             try:
-                answer = self._offered(call, offer)
+                return self._offered(call, offer)
+            except _NotMade as fault:
+                unmade.append(fault.error)
             except UpstreamError as error:
                 said = verdict(error)
                 if said not in (Verdict.REFUSED, Verdict.HIDDEN):
                     raise
                 hidden = hidden or said is Verdict.HIDDEN
                 failed[offer] = error
-            else:
-                self._attempts.prefer(self._repository, offer)
-                return answer
+        if unmade:
+            raise unmade[0]
         errors = [failed[one] for one in self._credentials if one in failed]
         wanted = Verdict.HIDDEN if hidden else Verdict.REFUSED
         raise next(error for error in errors if verdict(error) is wanted)
@@ -90,22 +100,32 @@ class Conversation:
         """Return a successful answer; a credential that was made, and then refused, is made once more."""
         if offer is None or isinstance(offer, Credential):
             return retried(partial(self._attempt, call, offer), deadline=call.deadline)
-        made = offer.credential(deadline=call.deadline)
+        made = self._made(call, offer)
         try:
-            return retried(partial(self._attempt, call, made), deadline=call.deadline)
-        except (Unauthorized, Denied) as error:
-            # Some registries answer 403 to what has ended.
-            has_ended = isinstance(error, Unauthorized) or "expired" in error.text
-            again = offer.renewed(made, deadline=call.deadline) if has_ended else None
+            answer = retried(partial(self._attempt, call, made), deadline=call.deadline)
+        except UpstreamError as error:
+            again = self._made(call, offer, instead_of=made) if _may_have_ended(error) else None
             if again is None:
                 raise
-        return retried(partial(self._attempt, call, again), deadline=call.deadline)
+            answer = retried(partial(self._attempt, call, again), deadline=call.deadline)
+        self._attempts.prefer(self._repository, offer)
+        return answer
+
+    def _made(self, call: Call, offer: Supply, *, instead_of: Credential | None = None) -> Credential | None:
+        """Return what a supply gives; have it noted when that is nothing."""
+        try:
+            if instead_of is None:
+                return offer.credential(deadline=call.deadline)
+            return offer.renewed(instead_of, deadline=call.deadline)
+        except UpstreamError as error:
+            self._attempts.note(Attempt(self._repository, Credential(origin=offer.origin), _part(call)), error)
+            if isinstance(error, Transient):
+                raise _NotMade(error) from error
+            raise
 
     def _attempt(self, call: Call, credential: Credential | None) -> Answer:
         """Return a successful answer to one credential, and have it noted how that went."""
-        # The only whole URLs are those of further pages of tags.
-        part = "tags" if "://" in call.url else call.url.partition("/")[0]
-        attempt = Attempt(self._repository, credential, part, scope=self._scope)
+        attempt = Attempt(self._repository, credential, _part(call), scope=self._scope)
         host = self._repository.endpoint
         payer = attempt.credential.payer if attempt.credential else ""
         try:
@@ -162,6 +182,17 @@ class Conversation:
         self._challenges, self._scope = told, scope
         attempt.challenge, attempt.scope = wanted, scope
         return self._services.tokens.grant(told, credential, replace(purpose, scope=scope), renew=not is_other)
+
+
+def _may_have_ended(error: UpstreamError) -> bool:
+    """Return whether a refusal may be about the age of a credential; some registries answer 403 to what has ended."""
+    is_refused = verdict(error) is Verdict.REFUSED
+    return is_refused and (not isinstance(error, Denied) or "expired" in error.text)
+
+
+def _part(call: Call) -> str:
+    """Return what a call is about; the only whole URLs are those of further pages of tags."""
+    return "tags" if "://" in call.url else call.url.partition("/")[0]
 
 
 def _signatures(call: Call, answer: Answer) -> tuple[str, ...]:

@@ -8,7 +8,14 @@ from imagestreams.upstream.values import Credential, Deadline
 
 
 class Supply(Protocol):
-    """Gives the credential that counts at the moment; both methods raise UpstreamError when there is none."""
+    """Gives the credential that counts at the moment; both methods raise UpstreamError when there is none.
+
+    `origin` is that of its credentials.
+    """
+
+    @property
+    def origin(self) -> object:
+        """Return a word of whoever gave it."""
 
     def credential(self, *, deadline: Deadline) -> Credential:
         """Return the credential of the moment."""

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagestreams.credentials import Login
-from imagestreams.imports.keyrings import keyring_of
-from imagestreams.reference import PullSpec
+from imagestreams.api.secrets import secrets_of
 from tests.imagestreams.asking import opened
 
 pytestmark = pytest.mark.django_db
@@ -44,22 +42,9 @@ def test_imports_use_what_the_pull_secrets_of_a_stream_do_not_show() -> None:
     admin = opened()
     assert admin.post(SECRETS, secret(AWS, KEYS))[0] == 201
 
-    assert len(logins()) == 1
+    assert [found["type"] for found in secrets_of("shop")] == [AWS]
     assert admin.get(STREAM_SECRETS)[1]["items"] == []
-
-
-def test_a_secret_that_is_excluded_is_not_used() -> None:
-    admin = opened()
-    body = secret(AWS, KEYS)
-    body["metadata"]["annotations"] = {"openshift.io/image.excludeSecret": "true"}
-    assert admin.post(SECRETS, body)[0] == 201
-
-    assert logins() == []
 
 
 def secret(type_: str, data: dict[str, str]) -> dict[str, Any]:
     return {"metadata": {"name": "cloud"}, "type": type_, "stringData": data}
-
-
-def logins() -> list[Login]:
-    return keyring_of("shop").logins(PullSpec.parse("1234.dkr.ecr.eu-west-1.amazonaws.com/app"))

@@ -216,3 +216,14 @@ def test_a_coin_and_the_log_show_no_secret(clock: Clock, caplog: pytest.LogCaptu
     assert "very-secret" not in repr(coin)
     assert "a credential was made for a.example.com, for 3600 seconds" in caplog.text
     assert "made 1" not in caplog.text
+
+
+def test_a_coin_says_where_its_identity_is_kept(clock: Clock) -> None:
+    coin = Shop(clock).mint.offer(WHO, "a.example.com", origin="a secret")
+
+    made = coin.credential(deadline=patience())
+    renewed = coin.renewed(made, deadline=patience())
+
+    assert renewed is not None
+    assert (made.origin, renewed.origin) == ("a secret", "a secret")
+    assert made != renewed

@@ -22,17 +22,22 @@ class Passwords:
     given: list[str]
     failure: UpstreamError | None = None
     asked: list[str] = field(default_factory=list)
+    origin: object = "passwords"
+    is_identity: bool = False
 
     def credential(self, *, deadline: Deadline) -> Credential:
         self.asked.append("credential")
         if self.failure:
             raise self.failure
-        return Credential("robot", self.given[0])
+        return self._credential()
 
     def renewed(self, refused: Credential, *, deadline: Deadline) -> Credential | None:
-        self.asked.append(f"instead of {refused.password}")
+        self.asked.append(f"instead of {refused.password or refused.identity_token}")
         self.given.pop(0)
-        return Credential("robot", self.given[0]) if self.given else None
+        return self._credential() if self.given else None
+
+    def _credential(self) -> Credential:
+        return Credential(identity_token=self.given[0]) if self.is_identity else Credential("robot", self.given[0])
 
 
 class Guarded(StandIn):
@@ -79,6 +84,23 @@ def test_what_was_made_and_refused_is_made_once_more(connect: Connect, refusal: 
     assert passwords.asked == ["credential", "instead of old"]
 
 
+def test_a_refresh_token_that_has_ended_is_made_once_more(connect: Connect) -> None:
+    def answer(request: Request) -> Reply:
+        if request.path == "/token":
+            ended = Reply(400, '{"error": "invalid_grant"}')
+            return Reply(200, '{"token": "t"}') if b"refresh_token=good" in request.body else ended
+        if request.headers.get("authorization") == "Bearer t":
+            return Reply(200, '{"tags": ["v1"]}')
+        challenge = f'Bearer realm="http://{request.headers["host"]}/token",service="s"'
+        return Reply(401, "", {"WWW-Authenticate": challenge})
+
+    tokens = Passwords(["old", "good"], is_identity=True)
+    with StandIn(answer) as registry:
+        assert list(connect(f"{registry.host}/app", tokens).tags()) == ["v1"]
+
+    assert tokens.asked == ["credential", "instead of old"]
+
+
 def test_a_second_refusal_is_the_answer(connect: Connect) -> None:
     passwords = Passwords(["old", "bad", "worse"])
     with Guarded("good", NOT_THIS) as registry, pytest.raises(Unauthorized, match="not this one"):
@@ -107,6 +129,12 @@ def test_a_service_that_is_away_is_not_taken_for_a_refusal(connect: Connect) -> 
     away = Passwords([], Unreachable("the service is away"))
     with Guarded("good", NOT_THIS) as registry, pytest.raises(Unreachable):
         list(connect(f"{registry.host}/app", away, None).tags())
+
+
+def test_a_service_that_is_away_is_not_needed_where_another_credential_does(connect: Connect) -> None:
+    away = Passwords([], Unreachable("the service is away"))
+    with Guarded("good", NOT_THIS) as registry:
+        assert list(connect(f"{registry.host}/app", away, Credential("robot", "good"), None).tags()) == ["v1"]
 
 
 def test_a_body_is_sent_as_it_is_and_follows_no_redirect() -> None:
