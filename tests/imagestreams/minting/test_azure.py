@@ -36,10 +36,13 @@ class Azure:
         self.microsoft, self.service, self.registry, self._tls = microsoft, service, registry, tls
         self.identity = AzureClient(TENANT, CLIENT, microsoft.secret)
 
-    def mint(self, *, environ: dict[str, str] | None = None, metadata: bool = False) -> Mint:
+    def mint(
+        self, *, environ: dict[str, str] | None = None, metadata: bool = False, allow_private: bool = True
+    ) -> Mint:
         endpoints = {"entra": self.service.base, "azure-metadata": self.service.base}
         around = Surroundings(environ or {}, endpoints, metadata)
-        return minters.mint(around, limits=Limits(), guard=Guard(anything=True), ca_bundle=self._tls.authority)
+        guard = Guard(anything=allow_private)
+        return minters.mint(around, limits=Limits(), guard=guard, ca_bundle=self._tls.authority)
 
     def credential(self, who: Identity, **options: object) -> Credential:
         mint = self.mint(**options)  # type: ignore[arg-type]  # as they came
@@ -94,6 +97,14 @@ def test_a_wish_to_be_left_alone_may_pass(azure: Azure) -> None:
 
     assert isinstance(limited, Limited)
     assert (limited.text, limited.retry_after) == ("Microsoft Entra: 429 Too Many Requests", 17)
+
+
+def test_only_those_who_run_the_server_name_private_addresses(azure: Azure) -> None:
+    refused = azure.failure(azure.identity, allow_private=False)
+
+    assert "the address of 127.0.0.1 is private or local" in refused.text
+    assert len(azure.service.requests) == 1
+    assert azure.registry.requests == []
 
 
 @pytest.mark.parametrize(("life", "expected"), [(600, 600), (10**6, 3 * 3600)])
