@@ -140,16 +140,23 @@ class Attempts:
         """Let one thread at a time show a credential that was neither accepted nor refused so far."""
         place = (attempt.repository, attempt.credential)
         with self._lock:
-            is_known = (
-                place in self._accepted or (*place, "") in self._refused or (*place, attempt.part) in self._refused
-            )
-            lock = None if is_known or attempt.credential is None else self._turns[place]
-        if lock is None:
+            lock = self._turns[place]
+        if attempt.credential is None or self._is_known(attempt):
             yield
             return
         if not lock.acquire(timeout=deadline.remaining()):
             raise Unreachable(f"{attempt.request}: context deadline exceeded")
         try:
-            yield
+            if not self._is_known(attempt):
+                yield
+                return
         finally:
             lock.release()
+        # Whoever was before has found out: all others go on side by side.
+        yield
+
+    def _is_known(self, attempt: Attempt) -> bool:
+        """Return whether a credential was accepted, or refused for the same."""
+        place = (attempt.repository, attempt.credential)
+        with self._lock:
+            return place in self._accepted or any((*place, part) in self._refused for part in ("", attempt.part))
