@@ -289,8 +289,9 @@ def _spread(seconds: float) -> float:
 
 def _limited(asker: Asker, ruling: Ruling) -> Limited:
     seconds = math.ceil(ruling.seconds)
+    # The words name no number: a condition of a tag is written anew whenever its words change.
     if ruling.verdict is Verdict.RESERVED:
-        why = f"what is left of the quota at {asker.host} is kept for imports on request for {seconds} seconds"
+        why = f"what is left of the quota at {asker.host} is kept for imports on request"
     else:
-        why = f"{asker.host} allows no more requests for {seconds} seconds"
+        why = f"{asker.host} allows no more requests for now"
     return Limited(f"toomanyrequests: {why}", retry_after=seconds, codes=["TOOMANYREQUESTS"], status=None)
