@@ -14,6 +14,7 @@ import urllib3.exceptions
 from imagestreams.upstream.errors import Malformed, Unreachable
 from imagestreams.upstream.failures import failure_of, request_line
 from imagestreams.upstream.values import Deadline
+from imagestreams.upstream.watchdog import Watch
 
 ERROR_BYTES = 64 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -31,11 +32,6 @@ class Body:
         self._url = url
         self._limit = limit
         self._deadline = deadline
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time for it is over."""
-        return not self._deadline.remaining()
 
     def whole(self) -> bytes:
         """Return a successful answer; raises Malformed when it is too large."""
@@ -75,8 +71,9 @@ class Body:
 class Stream:
     """A body that is read by whoever asked for it, who has to close it; raises UpstreamError while it is read."""
 
-    def __init__(self, body: Body, held: ExitStack, method: str, url: str) -> None:
+    def __init__(self, body: Body, held: ExitStack, watch: Watch, method: str, url: str) -> None:
         self._body = body
+        self._watch = watch
         self._held = held
         self._method = method
         self._url = url
@@ -85,7 +82,7 @@ class Stream:
         try:
             yield from self._body.pieces()
         except FAULTS as error:
-            if self._body.is_over:
+            if self._watch.was_cut:
                 raise Unreachable(f"{request_line(self._method, self._url)}: context deadline exceeded") from None
             # Not chained: what the libraries say may hold a signed URL or a header.
             raise failure_of(error, method=self._method, url=self._url) from None

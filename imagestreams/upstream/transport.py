@@ -24,7 +24,7 @@ from imagestreams.upstream.errors import Malformed, Refused, Unreachable
 from imagestreams.upstream.failures import failure_of, request_line, shown
 from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.values import Deadline, Limits
-from imagestreams.upstream.watchdog import Patience, Watchdog
+from imagestreams.upstream.watchdog import Patience, Watch, Watchdog
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 10
@@ -137,10 +137,12 @@ class Transport:
         self._budget.admit(asker, deadline=call.deadline)
         with ExitStack() as held:
             held.enter_context(self._slot(call, url))
+            watch = self._watchdog.watch(call.deadline)
+            held.callback(watch.end)
             try:
-                answer = self._exchange(call, url, headers, held)
+                answer = self._exchange(call, url, headers, held, watch)
             except FAULTS as error:
-                if not call.deadline.remaining():
+                if watch.was_cut:
                     raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded") from None
                 # Not chained: what the libraries say may hold a signed URL or a header.
                 raise failure_of(error, method=call.method, url=url) from None
@@ -166,7 +168,7 @@ class Transport:
         finally:
             slot.release()
 
-    def _exchange(self, call: Call, url: str, headers: Mapping[str, str], held: ExitStack) -> Answer:
+    def _exchange(self, call: Call, url: str, headers: Mapping[str, str], held: ExitStack, watch: Watch) -> Answer:
         remaining = call.deadline.remaining()
         if not remaining:
             raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded")
@@ -174,8 +176,6 @@ class Transport:
         if select_proxy(url, proxies):
             _, host, port = origin(url)
             self._guard.check(host, port or 443)
-        watch = self._watchdog.watch(call.deadline)
-        held.callback(watch.end)
         connect, read = (
             min(seconds, remaining) for seconds in (self._limits.connect_seconds, self._limits.read_seconds)
         )
@@ -196,7 +196,7 @@ class Transport:
         limit = call.limit if is_success else ERROR_BYTES
         body = Body(raw, call.method, url, limit=limit, deadline=call.deadline)
         if is_success and call.stream:
-            stream = Stream(body, held.pop_all(), call.method, url)
+            stream = Stream(body, held.pop_all(), watch, call.method, url)
             return Answer(url, raw.status, raw.reason or "", raw.headers, b"", stream)
         return Answer(url, raw.status, raw.reason or "", raw.headers, body.whole() if is_success else body.start())
 

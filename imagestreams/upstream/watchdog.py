@@ -18,12 +18,16 @@ from urllib3.util import Timeout
 
 from imagestreams.upstream.values import Deadline
 
+GRACE_SECONDS = 0.25
+"""How long after its deadline a request is cut: the timeout of a socket, which says more, comes first."""
+
 
 class Watch:
     """One request: the connection that serves it, from when there is one until it is over."""
 
     def __init__(self) -> None:
         self.connection: HTTPConnection | None = None
+        self.was_cut = False
 
     def end(self) -> None:
         """Leave the connection to itself."""
@@ -34,6 +38,7 @@ class Watch:
         connection, self.connection = self.connection, None
         made = connection.sock if connection is not None else None
         if made is not None:
+            self.was_cut = True
             with suppress(OSError):
                 # Not that of a TLS socket, which would forget what the other thread is about to read.
                 socket.socket.shutdown(made, socket.SHUT_RDWR)
@@ -54,7 +59,7 @@ class Patience(Timeout):
 
 
 class Watchdog:
-    """Cuts what is watched at its deadline; its thread runs while there is anything to wait for."""
+    """Cuts what is watched soon after its deadline; its thread runs while there is anything to wait for."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[float, int, Watch]] = []
@@ -63,10 +68,10 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def watch(self, deadline: Deadline) -> Watch:
-        """Return a watch that is cut at a deadline unless it ends before."""
+        """Return a watch that is cut soon after a deadline unless it ends before."""
         made = Watch()
         with self._changed:
-            heapq.heappush(self._waiting, (deadline.at, next(self._numbers), made))
+            heapq.heappush(self._waiting, (deadline.at + GRACE_SECONDS, next(self._numbers), made))
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
                 self._thread.start()
