@@ -178,7 +178,8 @@ class RepositoryClient:
             media.verify(stated, addressed, what="manifest")
         self._is_open = True
         found = Manifest(media.digest(addressed), kind, answer.body)
-        self._contents.keep(self._shelf, found.digest, found)
+        if media.is_of_type(kind, answer.body):
+            self._contents.keep(self._shelf, found.digest, found)
         if not media.is_digest(reference):
             self._contents.remember(self._shelf, reference, found.digest)
         return found

@@ -65,6 +65,14 @@ def verify(expected: str, data: bytes, *, what: str) -> None:
         )
 
 
+def is_of_type(kind: str, body: bytes) -> bool:
+    """Return whether a manifest says itself that it is of the type that it came with."""
+    try:
+        return kind in CONTENT_ADDRESSED and json.loads(body)["mediaType"] == kind
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 def addressed_bytes(kind: str, body: bytes) -> bytes:
     """Return the bytes of a manifest that its digest is made of: of a signed schema 1, what is signed."""
     if kind in CONTENT_ADDRESSED:

@@ -21,9 +21,11 @@ from tests.registries import ROBOT, Reply, Request, StandIn
 LOGIN = Credential(*ROBOT)
 CONFIG = b'{"config": {}}'
 CONFIG_DIGEST = media.digest(CONFIG)
-IMAGE = json.dumps({"schemaVersion": 2, "config": {"digest": CONFIG_DIGEST}}).encode()
+IMAGE = json.dumps({"schemaVersion": 2, "mediaType": media.OCI_MANIFEST, "config": {"digest": CONFIG_DIGEST}}).encode()
 IMAGE_DIGEST = media.digest(IMAGE)
-OTHER = json.dumps({"schemaVersion": 2, "config": {"digest": CONFIG_DIGEST}, "layers": []}).encode()
+OTHER = json.dumps(
+    {"schemaVersion": 2, "mediaType": media.OCI_MANIFEST, "config": {"digest": CONFIG_DIGEST}, "layers": []}
+).encode()
 SHELF: Shelf = ("r.example", False, "a/b")
 
 
