@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,7 +13,6 @@ from imagestreams.models import PausedHost, TagEvent
 from registry_meta.kube import changes
 from registry_meta.kube.meta import now
 from tests.authz.conftest import Api
-from tests.imagestreams.asking import opened
 from tests.imagestreams.builders import images
 from tests.imagestreams.imports.clockwork import (
     Announced,
@@ -38,17 +36,10 @@ BROKEN = Reply(500, "broken")
 
 
 @pytest.fixture
-def shop(transactional_db: None) -> Api:
-    """The API of the administrator of a shop."""
-    return opened()
-
-
-@pytest.fixture
-def shelf() -> Iterator[Shelf]:
+def shelf(shelf: Shelf) -> Shelf:
     """A registry that names digests."""
-    with Shelf() as running:
-        running.intercept = Announced(running)
-        yield running
+    shelf.intercept = Announced(shelf)
+    return shelf
 
 
 # --- failures that stay
