@@ -72,9 +72,14 @@ class Reply:
     was_asked: bool = True
 
     @property
+    def is_limited(self) -> bool:
+        """Whether the registry is to be asked later."""
+        return self.failure is not None and errands.limit(self.failure) > 0
+
+    @property
     def is_put_off(self) -> bool:
-        """Whether the registry is to be asked later, and nothing is wrong with the tag."""
-        return not self.was_asked or (self.failure is not None and errands.limit(self.failure) > 0)
+        """Whether nothing was asked, so that there is nothing to tell of the tag."""
+        return not self.was_asked or (self.is_limited and self.failure is not None and self.failure.status is None)
 
 
 NOT_ASKED = Reply(was_asked=False)
@@ -122,7 +127,9 @@ class Visit:
         self._rows = rows
         self._is_recovering = pauses.is_recovering(host)
         self._health = Health(patience=1 if self._is_recovering else ENOUGH)
-        self._rings: dict[str, Keyring] = {}
+        self._places: dict[str, tuple[Keyring, Sources]] = {}
+        self._refused: set[int] = set()
+        """The rows for which the registry itself said that it is to be left alone: their tags tell of it."""
 
     def make(self) -> None:
         """Ask, put back what has not moved, and import the rest."""
@@ -170,21 +177,26 @@ class Visit:
             return None
         spec = PullSpec.parse(row.pullspec).with_client_defaults().repository()
         try:
-            logins = tuple(self._ring(row.namespace).logins(spec))
+            logins = tuple(self._place(row.namespace)[0].logins(spec))
         except Exception:  # the import tells of it, and the others have their turn
             logger.exception("the pull secrets of %s cannot be read", row.namespace)
             return None
         return Question(row.namespace, spec, row.reference, row.insecure, logins)
 
-    def _ring(self, namespace: str) -> Keyring:
-        if namespace not in self._rings:
-            self._rings[namespace] = keyring_of(namespace)
-        return self._rings[namespace]
+    def _place(self, namespace: str) -> tuple[Keyring, Sources]:
+        """Return the credentials of a namespace and where its images are looked for, read from the database once.
+
+        The threads that ask read nothing there: each would keep a connection of the pool for itself.
+        """
+        if namespace not in self._places:
+            ring = keyring_of(namespace)
+            self._places[namespace] = (ring, Sources(upstream_client(background=True), ring))
+        return self._places[namespace]
 
     def _ask(self, question: Question) -> Reply:
         if self._health.has_enough:
             return NOT_ASKED
-        sources = Sources(upstream_client(background=True), self._rings[question.namespace])
+        _, sources = self._places[question.namespace]
         try:
             digest = sources.repository(question.spec, insecure=question.insecure).head(question.reference)
         except UpstreamError as error:
@@ -205,7 +217,10 @@ class Visit:
         for row, reply in replied:
             if reply.is_put_off:
                 continue
-            if reply.failure is not None and self._health.has_enough and _is_transient(reply.failure):
+            if reply.is_limited:
+                self._refused.add(row.pk)
+                news.append(row)
+            elif reply.failure is not None and self._health.has_enough and _is_transient(reply.failure):
                 failed.append(row)
             elif reply.digest and reply.digest == (row.digest or row.standing):
                 same.append(row)
@@ -225,8 +240,11 @@ class Visit:
     # --- importing
 
     def _import(self, rows: list[ScheduledTag]) -> bool:
-        """Import tags of one stream; return False when the registry may not be asked any more."""
-        if self._health.has_enough:
+        """Import tags of one stream; return False when the registry may not be asked any more.
+
+        What it refused is brought in even then, so that this is told; the budget of the registry lets nothing through.
+        """
+        if self._health.has_enough and not self._refused & {row.pk for row in rows}:
             return False
         try:
             self._bring_in(rows)
