@@ -46,13 +46,23 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
         stage = Stage(tmp_path_factory.mktemp("faults"), stack)
 
         @cache
-        def of(kind: str) -> dict[str, Scene]:
+        def outcome(kind: str) -> dict[str, Scene] | AssertionError:
             chosen = [
                 [case for case in cases if kind == EMBEDDED or case.name in SAMPLE] for cases in (CASES, FLEETING)
             ]
             with ExitStack() as for_now:
                 server = impatient_server(kind, stage, for_now)
-                return {scene.case.name: scene for scene in play(server, stage, *chosen)}
+                try:
+                    return {scene.case.name: scene for scene in play(server, stage, *chosen)}
+                except AssertionError as error:
+                    # It takes minutes to find out, and once is enough.
+                    return error
+
+        def of(kind: str) -> dict[str, Scene]:
+            found = outcome(kind)
+            if isinstance(found, AssertionError):
+                raise found
+            return found
 
         yield of
 
