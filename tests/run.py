@@ -20,8 +20,15 @@ from typing import IO
 from tests.postgres import Postgres, binaries
 
 ROOT = Path(__file__).resolve().parent.parent
-BESIDE = (("tests/conformance", "tests/fuzz", "tests/project"), ("tests/served",))
-"""Where the tests start servers and wait for them, or measure time; each part in the order of its names."""
+
+
+def served(letters: str) -> tuple[str, ...]:
+    """Return the files with tests of servers whose names begin with some letters, such as `a-h`."""
+    return tuple(str(file.relative_to(ROOT)) for file in sorted(ROOT.glob(f"tests/served/test_[{letters}]*.py")))
+
+
+BESIDE = (("tests/conformance", "tests/fuzz", "tests/project", *served("a-h")), served("i-z"))
+"""Where the tests start servers and wait for them, or measure time: two parts that take about as long."""
 
 NOTHING_SELECTED = 5  # pytest's exit code
 # The whole server is thrown away: there is no need to remove the database from under its readers first.
