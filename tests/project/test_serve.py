@@ -205,19 +205,13 @@ def test_nothing_is_left_when_the_supervisor_is_killed() -> None:
         wait_until(lambda: not any(info.is_alive() for info in processes), seconds=5, what="every process ended")
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return for how many seconds a process has computed, the children that it has waited for included."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_the_second_start_is_quick_and_keeps_everything() -> None:
     with Server() as server:
         kept = [(path, path.read_text()) for path in (server.kubeconfig, server.ca, server.data_dir / "secret.key")]
         server.stop()
 
+        started = time.monotonic()
         server.start()
 
-        # Not by the clock on the wall: other tests run beside this one.
-        assert sum(map(cpu_seconds, server.family())) < 7
+        assert time.monotonic() - started < 5
         assert [(path, path.read_text()) for path, _ in kept] == kept
