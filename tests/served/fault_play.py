@@ -29,7 +29,7 @@ from tests.requirements import found
 from tests.served import EMBEDDED
 from tests.served.api import Api, stream_import
 from tests.served.following import Follower
-from tests.served.import_faults import Case, Trick, Way
+from tests.served.import_faults import TIMEOUT_WORDS, Case, Trick, Way
 from tests.server import Server
 from tests.token_service import LEEWAY, TokenService
 
@@ -39,13 +39,14 @@ TOKEN_SECONDS = 3
 ENVIRONMENT = {
     "ALLOW_PRIVATE_NETWORKS": "true",
     "SCHEDULED_IMPORT_INTERVAL": str(INTERVAL),
-    "UPSTREAM_CONNECT_TIMEOUT": "2",
-    "UPSTREAM_READ_TIMEOUT": "2",
-    "UPSTREAM_TIMEOUT": "8",
+    "UPSTREAM_CONNECT_TIMEOUT": "4",
+    "UPSTREAM_READ_TIMEOUT": "4",
+    "UPSTREAM_TIMEOUT": "12",
     "WORKER_CONCURRENCY": "32",
 }
 AT_ONCE = 16
 PATIENCE = 180.0
+TRIES = 4
 HISTORY = "apis/history.registry-meta.io/v1alpha1"
 TAG = "latest"
 
@@ -97,6 +98,15 @@ class Scene:
         """The repository with its host, as the tag is imported from it during the fault."""
         host = self.case.move.replace("HOST", self.way.alias) or self.way.host
         return f"{host}/{self.repository}"
+
+    def is_told(self, failure: Json) -> bool:
+        """Return whether a condition, or the status of an import, tells of the fault as it should."""
+        told = (failure.get("reason"), failure.get("message", ""))
+        return told[0] == self.case.reason and matches(self.case.message(self.place), told[1])
+
+    def is_late(self, failure: Json) -> bool:
+        """Return whether a condition is about a machine with too much to do, and not about the fault."""
+        return not self.is_told(failure) and re.search(TIMEOUT_WORDS, failure["message"]) is not None
 
     @property
     def insecure(self) -> bool:
@@ -185,8 +195,7 @@ def play(server: Server, stage: Stage, cases: Sequence[Case], fleeting: Sequence
         _await(passing, lambda scene: _is_over(scene, watcher), "second image is imported beside the faults")
         _await(lasting, lambda scene: bool(_conditions(watcher.newest(scene.case.name))), "fault is told of")
         list(pool.map(lambda scene: _look(api, scene), lasting))
-        for scene in lasting:
-            scene.during = api.get(api.place(f"imagestreams/{scene.case.name}"))
+        list(pool.map(lambda scene: _see(api, scene), lasting))
         _end(api, scenes, watcher, pool)
         for scene in scenes:
             scene.seen = watcher.seen[scene.case.name][start[scene.case.name] :]
@@ -229,10 +238,22 @@ def _move(api: Api, scene: Scene, place: str) -> None:
 
 
 def _look(api: Api, scene: Scene) -> None:
-    """Ask for an import that only looks."""
+    """Ask for an import that only looks, again where the answer is about something else."""
     body = _request(scene)
     body["spec"]["import"] = False
-    scene.answer = api.post(api.place("imagestreamimports"), body)["status"]["images"][0]
+    for _ in range(TRIES):
+        scene.answer = api.post(api.place("imagestreamimports"), body)["status"]["images"][0]
+        if scene.is_told(scene.answer["status"]):
+            break
+
+
+def _see(api: Api, scene: Scene) -> None:
+    """Read the stream, again after some looks where its condition is about something else."""
+    for _ in range(TRIES):
+        scene.during = api.get(api.place(f"imagestreams/{scene.case.name}"))
+        if all(scene.is_told(condition) for condition in failures(scene.during)):
+            break
+        time.sleep(2 * INTERVAL)
 
 
 def _request(scene: Scene) -> Json:

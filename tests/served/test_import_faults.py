@@ -116,7 +116,7 @@ def test_a_watch_sees_no_step_twice_and_none_back(scene: Scene) -> None:
 
 @each_fault
 def test_a_fault_that_goes_on_is_not_told_again_and_again(scene: Scene) -> None:
-    told = [failure["message"] for stream in scene.seen for failure in failures(stream)]
+    told = [failure["message"] for stream in scene.seen for failure in failures(stream) if not scene.is_late(failure)]
     changes = [one for one, two in pairwise([*told, ""]) if one != two]
 
     assert 1 <= len(changes) <= MOST_TOLD * (1 + (LIMITED in scene.case.text))
