@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from authz import bootstrap, policy
+from tests import beginnings
 
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
@@ -74,7 +75,7 @@ def no_memory() -> Iterator[None]:
 @pytest.fixture
 def admin(db: None) -> Api:
     """The administrator of a server that has just begun."""
-    bootstrap.begin()
+    beginnings.begin()
     return Api(bootstrap.administrator(""))
 
 

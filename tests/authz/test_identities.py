@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from authz import bootstrap
 from authz.api.users import USERS
 from authz.identities import MappingRefused, Profile, SignedIn, sign_in
 from authz.memberships import GENERATED, mark
 from registry_meta.kube import meta, store
+from tests import beginnings
 from tests.authz.conftest import Api
 
 USER = "/apis/user.openshift.io/v1"
@@ -192,7 +192,7 @@ def test_a_provider_puts_nobody_into_groups_of_the_system(admin: Api) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_many_who_log_in_at_once_become_one_user() -> None:
-    bootstrap.begin()
+    beginnings.begin()
     found: list[SignedIn] = []
 
     def run() -> None:

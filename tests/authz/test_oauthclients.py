@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from authz import bootstrap, clients
+from authz import clients
 from authz.api.oauthclients import ClusterRoleScopeRestriction, OAuthClient, ScopeRestriction, excess
 from registry_meta.kube.meta import ObjectMeta
 from registry_meta.kube.models import Change, Object
+from tests import beginnings
 from tests.authz.conftest import Api
 
 OAUTH = "/apis/oauth.openshift.io/v1"
@@ -65,7 +66,7 @@ def test_a_start_adds_where_browsers_go_and_changes_nothing_else(admin: Api) -> 
     mine = {"redirectURIs": ["https://other.example.com/"], "grantMethod": "prompt", "secret": "my own"}
     admin.patch(path, mine)
 
-    bootstrap.begin()
+    beginnings.begin()
 
     client = admin.get(path)[1]
     assert client["redirectURIs"] == ["https://other.example.com/", "https://127.0.0.1:8443/oauth/token/display"]

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from authz import bootstrap
+from tests import beginnings
 from tests.authz import matrix
 from tests.authz.conftest import JSON, RBAC, Api
 from tests.authz.matrix import KINDS, OWN, RECORDED, TEAM, Question, Row, row
@@ -54,7 +55,7 @@ def subjects() -> Iterable[Row]:
 @pytest.fixture
 def started(transactional_db: None) -> Api:
     """A new server with a namespace; what it reads of its roles it remembers, as it does outside of tests."""
-    bootstrap.begin()
+    beginnings.begin()
     admin = Api(bootstrap.administrator(""))
     assert admin.post("/api/v1/namespaces", {"metadata": {"name": TEAM}})[0] == 201
     return admin

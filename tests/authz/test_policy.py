@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from authz import bootstrap, policy
+from authz import policy
 from authz.api.clusterrolebindings import CLUSTER_ROLE_BINDINGS, ClusterRoleBinding
 from authz.api.clusterroles import CLUSTER_ROLES
 from authz.api.namespaces import NAMESPACES, Namespace
@@ -16,6 +16,7 @@ from registry_meta.kube import changes, meta, store
 from registry_meta.kube.meta import ObjectMeta
 from registry_meta.kube.models import Change
 from registry_meta.kube.request import SYSTEM, Actor, Context
+from tests import beginnings
 
 ANN = Actor("ann", ("team", "system:authenticated"))
 ASKED = Attributes("get", "ns", "image.openshift.io", "v1", "images", "app")
@@ -211,7 +212,7 @@ def test_an_account_of_no_namespace_is_one_of_the_binding_s() -> None:
 
 @pytest.mark.django_db
 def test_the_defaults_hold_the_usual_roles_together() -> None:
-    bootstrap.begin()
+    beginnings.begin()
     grants = policy.current()
 
     view, edit, admin = (grants.role("", name) or () for name in ("view", "edit", "admin"))

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from authz import bootstrap, quotas
 from registry_meta.kube import meta
+from tests import beginnings
 from tests.authz.conftest import Api
 
 TEAM = "/api/v1/namespaces/team"
@@ -235,7 +236,7 @@ def test_scopes_are_fixed(admin: Api, team: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_those_who_ask_at_the_same_time_share_the_places_that_are_left() -> None:
-    bootstrap.begin()
+    beginnings.begin()
     admin = Api(bootstrap.administrator(""))
     admin.post("/api/v1/namespaces", {"metadata": {"name": "team"}})
     limit(admin, hard={"openshift.io/imagestreams": str(PLACES)})
@@ -260,7 +261,7 @@ def test_those_who_ask_at_the_same_time_share_the_places_that_are_left() -> None
 
 @pytest.mark.django_db(transaction=True)
 def test_a_creation_waits_for_the_one_that_may_take_the_last_place() -> None:
-    bootstrap.begin()
+    beginnings.begin()
     admin = Api(bootstrap.administrator(""))
     admin.post("/api/v1/namespaces", {"metadata": {"name": "team"}})
     limit(admin, hard={"secrets": "1"})

@@ -13,6 +13,7 @@ from imagestreams.types import ImageStream, TagReference
 from registry_meta.kube import store
 from registry_meta.kube.meta import ObjectMeta, now
 from registry_meta.kube.request import Actor, Context
+from tests import beginnings
 from tests.authz.conftest import Api, bind
 from tests.imagestreams.builders import event
 
@@ -25,7 +26,7 @@ JANE = Actor("jane", ("system:masters",))
 
 def opened() -> Api:
     """Make a first start and the namespace `shop`; return the administrator's API."""
-    bootstrap.begin()
+    beginnings.begin()
     admin = Api(bootstrap.administrator(""))
     assert admin.post("/api/v1/namespaces", {"metadata": {"name": "shop"}})[0] == 201
     return admin

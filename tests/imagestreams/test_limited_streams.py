@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from authz import bootstrap
+from tests import beginnings
 from tests.authz.conftest import Api
 from tests.imagestreams.builders import digest
 
@@ -20,7 +21,7 @@ RANGES = "/api/v1/namespaces/team/limitranges"
 @pytest.fixture
 def api(db: None) -> Api:
     """A server that has just begun, with a namespace."""
-    bootstrap.begin()
+    beginnings.begin()
     admin = Api(bootstrap.administrator(""))
     admin.post("/api/v1/namespaces", {"metadata": {"name": "team"}})
     return admin

@@ -14,6 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from authz import bootstrap
+from tests import beginnings
 from tests.authz.conftest import Api
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +59,7 @@ def _labelled(api: Api, path: str) -> dict[str, Any]:
 @pytest.mark.parametrize("verb", BUDGETS)
 def test_a_verb_costs_no_more_than_it_did(verb: str, path: str) -> None:
     act, answer, *costs = BUDGETS[verb]
-    bootstrap.begin()
+    beginnings.begin()
     api = Api(bootstrap.administrator(""))
     api.post("/api/v1/namespaces", {"metadata": {"name": "team"}})
     for name in ("a", "b"):
@@ -74,7 +75,7 @@ def test_a_verb_costs_no_more_than_it_did(verb: str, path: str) -> None:
 
 
 def test_a_quota_costs_those_alone_who_have_one() -> None:
-    bootstrap.begin()
+    beginnings.begin()
     api = Api(bootstrap.administrator(""))
     api.post("/api/v1/namespaces", {"metadata": {"name": "team"}})
     quota = {"metadata": {"name": "q"}, "spec": {"hard": {"secrets": "9"}}}

@@ -16,6 +16,7 @@ from registry_meta.kube.deleted import Deleted
 from registry_meta.kube.meta import ObjectMeta
 from registry_meta.kube.pagination import BATCH
 from registry_meta.kube.request import SYSTEM, Context
+from tests import beginnings
 from tests.authz.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ MANY = BATCH + 20
 
 @pytest.fixture
 def api() -> Api:
-    bootstrap.begin()
+    beginnings.begin()
     api = Api(bootstrap.administrator(""))
     assert api.post("/api/v1/namespaces", {"metadata": {"name": "team"}})[0] == 201
     return api
