@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from authz import bootstrap, policy
+from authz.oauth import passwords
 from tests import beginnings
 
 JSON = "application/json"
@@ -70,6 +71,12 @@ def no_memory() -> Iterator[None]:
     policy.memory.forget()
     yield
     policy.memory.forget()
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash of a password takes a quarter of a second by intent, and few tests are about that."""
+    monkeypatch.setattr(passwords.Hasher, "work_factor", 2**4)
 
 
 @pytest.fixture

@@ -16,6 +16,11 @@ NOW = meta.parse_time("2026-01-02T03:04:05Z")
 RIGHT = "correct horse"
 
 
+@pytest.fixture(autouse=True)
+def quick_hashes() -> None:
+    """Here hashes are what they are in a server."""
+
+
 @pytest.mark.django_db
 def test_a_password_is_kept_as_a_salted_hash() -> None:
     assert passwords.put("anna", RIGHT, now=NOW)
