@@ -21,8 +21,9 @@ PRIVATE = {"ALLOW_PRIVATE_NETWORKS": "true"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark that `pytest_collection_modifyitems` sets."""
+    """Declare the mark that `pytest_collection_modifyitems` sets, and the one that takes it back."""
     config.addinivalue_line("markers", "database: uses the database in this process, so it runs on each kind of them")
+    config.addinivalue_line("markers", "any_database: takes long, and shows what is the same on each kind of database")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

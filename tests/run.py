@@ -34,7 +34,7 @@ ALONE = ("tests/project/test_serve.py::test_the_second_start_is_quick_and_keeps_
 
 NOTHING_SELECTED = 5  # pytest's exit code
 # The whole server is thrown away: there is no need to remove the database from under its readers first.
-AGAIN = ("-m", "database", "--reuse-db")
+AGAIN = ("-m", "database and not any_database", "--reuse-db")
 
 
 def main(arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ from tests.authz import matrix
 from tests.authz.conftest import JSON, RBAC, Api
 from tests.authz.matrix import KINDS, OWN, RECORDED, TEAM, Question, Row, row
 
+pytestmark = pytest.mark.any_database
 METHODS = {
     "get": "GET", "list": "GET", "watch": "GET", "create": "POST", "update": "PUT", "patch": "PATCH",
     "delete": "DELETE", "deletecollection": "DELETE", "post": "POST",
