@@ -9,7 +9,7 @@ from authz import credentials, frontproxy, policy, tokens
 from authz.grants import Grants
 from authz.impersonation import impersonate, wish
 from authz.rules import ANONYMOUS, UNAUTHENTICATED
-from registry_meta.kube import errors, meta
+from registry_meta.kube import errors, marks, meta
 from registry_meta.kube.request import Actor
 
 NOBODY = Actor(ANONYMOUS, (UNAUTHENTICATED,))
@@ -21,7 +21,7 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Actor, Grants]:
         """Return who asks and by which policy; raises 401 for a bad token, 400 and 403 for impersonation."""
-        seen = policy.freshness()
+        seen = policy.freshness(marks.of(request.META))
         actor = frontproxy.actor_of(request.META) or _bearer(request.META.get("HTTP_AUTHORIZATION", ""), seen=seen)
         grants = policy.current(seen)
         wished = wish(request.META)

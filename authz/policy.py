@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db import connection
 
 from authz.grants import KEYS, Grants, Row, grants
 from authz.rules import Attributes, Decision
-from registry_meta.kube import changes
+from registry_meta.kube import changes, marks
 from registry_meta.kube.models import Change
 from registry_meta.kube.request import Actor
 
 MARK = "policy"
 """The counter that moves with every role, binding and group."""
 
-COUNTERS = "SELECT name, value FROM kube_counter WHERE name IN ('policy', 'tokens')"
+TOKENS = "tokens"
+"""The counter that moves when a token ends."""
+
+marks.follow(MARK, TOKENS)
+
 _KINDS = ", ".join(f"'{key}'" for key in KEYS)
 PAGE = 500
 """How many objects are read at a time: what is kept of them is a small part of their documents."""
@@ -44,12 +48,10 @@ class Freshness:
     tokens: int
 
 
-def freshness() -> Freshness:
-    """Return the counters, in one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTERS)
-        values = dict(cursor.fetchall())
-    return Freshness(int(values.get("policy", 0)), int(values.get("tokens", 0)))
+def freshness(seen: Mapping[str, int] | None = None) -> Freshness:
+    """Return the counters: as a request has `seen` them, or now, in one statement."""
+    values = marks.read() if seen is None else seen
+    return Freshness(values[MARK], values[TOKENS])
 
 
 class Memory:

@@ -15,10 +15,12 @@ from imagestreams.clustertypes import CLUSTER, Image, ImageSpec, ImageStatus, Re
 from imagestreams.mirrors import MirrorSet, Registries
 from imagestreams.repositories import RegistryHosts
 from imagestreams.whitelist import Location, Whitelist
-from registry_meta.kube import changes, store
+from registry_meta.kube import changes, marks, store
 from registry_meta.kube.meta import KubeObject
 from registry_meta.kube.request import Context
 from registry_meta.kube.resource import Resource
+
+marks.follow(CONFIGURATION)
 
 NOT_A_HOST = ("updateservice-registry",)
 """Keys of the ConfigMap of authorities that are for others."""
@@ -65,10 +67,13 @@ class Memory:
     def __init__(self) -> None:
         self._known: Configuration | None = None
 
-    def current(self) -> Configuration:
-        """Return what is in force now."""
-        version = changes.newest(CONFIGURATION)
+    def current(self, seen: int | None = None) -> Configuration:
+        """Return what is in force now, or at a version of the configuration that was `seen`, or later."""
         known = self._known
+        if known is not None and known.version == seen:
+            return known
+        # What was seen may be older than what is known by now, and must not replace it.
+        version = changes.newest(CONFIGURATION)
         if known is not None and known.version == version:
             return known
         found = _read(version)
@@ -91,11 +96,11 @@ def current() -> Configuration:
 
 
 def of(context: Context) -> Configuration:
-    """Return the configuration that counts for a request or a write: what was in force when it first asked."""
+    """Return the configuration of a request, in force when it came, or of a worker's write, when it first asked."""
     found = context.known.get(CONFIGURATION)
     if isinstance(found, Configuration):
         return found
-    context.known[CONFIGURATION] = found = current()
+    context.known[CONFIGURATION] = found = memory.current(context.marks.get(CONFIGURATION))
     return found
 
 

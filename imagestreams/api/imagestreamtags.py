@@ -111,7 +111,7 @@ class ImageStreamTagStorage:
         if obj.tag is not None and not obj.tag.name:
             obj.tag.name = tag
         if obj.tag is not None:
-            tags.default_tag(obj.tag, import_mode=configuration.current().import_mode)
+            tags.default_tag(obj.tag, import_mode=configuration.of(context).import_mode)
         problems = _problems(obj)
         if problems:
             raise errors.invalid(IMAGE_STREAM_TAGS.group_kind, obj.metadata.name, problems)

@@ -71,7 +71,7 @@ class ImageTagStorage:
         require_name(obj.metadata, IMAGE_TAGS.group_kind)
         if obj.spec is not None:
             obj.spec.name = obj.spec.name or obj.metadata.name.partition(":")[2]
-            tags.default_tag(obj.spec, import_mode=configuration.current().import_mode)
+            tags.default_tag(obj.spec, import_mode=configuration.of(context).import_mode)
         problems = _problems(obj)
         if problems:
             raise errors.invalid(IMAGE_TAGS.group_kind, obj.metadata.name, problems)

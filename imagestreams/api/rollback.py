@@ -64,6 +64,7 @@ def _move(name: str, obj: ImageStreamRollback, event: TagEvent, *, context: Cont
     within = Context(
         context.actor, IMAGE_STREAMS, context.now, namespace=context.namespace, dry_run=context.dry_run,
         field_manager=context.field_manager, reason=_reason(spec), word=IMAGE_STREAMS.group_resource,
+        marks=context.marks,
     )  # fmt: skip
     hold = Hold(spec.reason, context.actor.username, spec.hold_until) if spec.hold else None
     heads: list[TagEvent | None] = []

@@ -62,6 +62,7 @@ def write_stream(name: str, change: Change, *, asked: str, context: Context) -> 
     here = Context(
         context.actor, IMAGE_STREAMS, context.now, namespace=context.namespace, dry_run=context.dry_run,
         field_manager=context.field_manager, reason=context.reason, word=context.asked, word_name=asked,
+        marks=context.marks,
     )  # fmt: skip
     for _ in range(ATTEMPTS):
         try:
@@ -122,7 +123,7 @@ def check_change(
     `new` as a new tag and as a changed one.
     """
     if wish is not None:
-        tags.default_tag(wish, import_mode=configuration.current().import_mode)
+        tags.default_tag(wish, import_mode=configuration.of(context).import_mode)
     if missing:
         if wish is not None and not wish.name:
             wish.name = new.metadata.name.partition(":")[2]

@@ -152,7 +152,7 @@ class Context:
     name there of what is written, where that is not the name of the object. `warnings` are
     sent back as Warning headers. `made` is the name of the object that a create has made. `operation` is
     `Apply` when the object to write comes with its managers. `known` is what was looked up for it, which is not looked
-    up again.
+    up again. `marks` are the counters as the request has read them, none for workers.
     """
 
     actor: Actor
@@ -170,6 +170,7 @@ class Context:
     word_name: str = ""
     made: str = ""
     known: dict[str, object] = field(default_factory=dict, repr=False)
+    marks: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def asked(self) -> GroupResource:

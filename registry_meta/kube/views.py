@@ -17,7 +17,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from registry_meta.kube import audit, bodies, discovery, errors, meta, methods, metrics
+from registry_meta.kube import audit, bodies, discovery, errors, marks, meta, methods, metrics
 from registry_meta.kube.arrival import KEY, Body, body_of
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.deadline import LATE, Deadline, allotted, was_cancelled
@@ -172,6 +172,7 @@ class ApiView(APIView):
             namespace=info.namespace if resource.namespaced else "",
             query=request.GET,
             word=info.group_resource,
+            marks=marks.of(request.META),
         )
         storage = resource.storage
         if info.subresource:

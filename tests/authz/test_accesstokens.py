@@ -179,14 +179,14 @@ def test_a_token_holds_its_bearer_to_its_scopes(admin: Api, team: str, uid: str)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_token_that_is_known_costs_no_statement(admin: Api, uid: str) -> None:
+def test_a_token_that_is_known_costs_no_statement_but_the_look_at_the_marks(admin: Api, uid: str) -> None:
     token = log_in(uid)
     who(token)
 
     with CaptureQueriesContext(connection) as queries:
         who(token)
 
-    assert [query["sql"] for query in queries.captured_queries] == [policy.COUNTERS]
+    assert ["kube_counter" in query["sql"] for query in queries.captured_queries] == [True]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from imagestreams import addresses, configuration
 from imagestreams.reference import PullSpec
@@ -190,6 +192,33 @@ def test_what_was_read_is_kept_until_the_configuration_changes() -> None:
     assert first is second
     assert first.hosts.external == "a.example.com"
     assert configuration.current().hosts.external == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_that_came_before_a_change_does_not_bring_back_what_was() -> None:
+    admin = opened()
+    configure(admin, externalRegistryHostnames=["a.example.com"])
+    before = configuration.current()
+    configure(admin, externalRegistryHostnames=["b.example.com"])
+    after = configuration.current()
+
+    found = configuration.memory.current(before.version)
+
+    assert found is after
+    assert configuration.current() is after
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_reads_what_it_remembers_by_in_one_statement() -> None:
+    admin = opened()
+    admin.post(f"{NAMESPACE}/imagestreams", a_stream("app"))
+
+    with CaptureQueriesContext(connection) as queries:
+        admin.patch(f"{NAMESPACE}/imagestreams/app", {"metadata": {"labels": {"a": "b"}}}, MERGE)
+
+    looks = [query["sql"] for query in queries.captured_queries if query["sql"].startswith("SELECT name, value")]
+    assert len(looks) == 1
+    assert not [query for query in queries.captured_queries if "FROM kube_counter WHERE name = " in query["sql"]]
 
 
 def test_authorities_are_read_from_the_config_map_that_is_named(admin: Api) -> None:
