@@ -24,6 +24,7 @@ KEPT_SECONDS = int(2 * budget.LONGEST_STOP)
 TIMEOUT_SECONDS = 0.5
 AWAY_SECONDS = 5.0
 """How long Redis is left alone after it failed."""
+WORDS = "words"
 FIELDS = ("stopped", "pulls", "strikes", "limit", "remaining", "believed")
 
 NOW = """
@@ -38,7 +39,9 @@ local payer, counted, background = ARGV[1], ARGV[2] == '1', ARGV[3] == '1'
 local reserve, rate, saved, queue = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local stopped = of('stopped:' .. payer)
 if counted then stopped = math.max(stopped, of('pulls:' .. payer)) end
-if stopped > now then return {'stopped', exact(stopped - now)} end
+if stopped > now then
+    return {'stopped', exact(stopped - now), redis.call('HGET', KEYS[1], 'words:' .. payer) or ''}
+end
 local believed, remaining = of('believed:' .. payer), of('remaining:' .. payer)
 if counted and background and believed > now and remaining <= of('limit:' .. payer) * reserve then
     return {'reserved', exact(believed - now)}
@@ -70,6 +73,10 @@ if ARGV[2] ~= '' then
     if seconds == 0 and past <= now then strikes = strikes + 1 end
     local pause = seconds > 0 and seconds or math.min(first * tonumber(ARGV[12]) ^ (math.max(strikes, 1) - 1), longest)
     local name = ARGV[3] == '1' and 'pulls' or 'stopped'
+    local words = redis.call('HGET', KEYS[1], 'words:' .. payer) or ''
+    if (past <= now or words == '') and (ARGV[13] ~= '' or now - past > tonumber(ARGV[14])) then
+        redis.call('HSET', KEYS[1], 'words:' .. payer, ARGV[13])
+    end
     put('strikes', strikes)
     put(name, math.max(of(name .. ':' .. payer), now + math.min(pause, tonumber(ARGV[10]))))
 end
@@ -96,16 +103,18 @@ class RedisLedger:
         """Say whether somebody may ask, and count him if so."""
         who = (asker.payer, int(asker.counted), int(asker.background))
         row = (budget.RESERVE, pace.per_second, pace.saved_seconds, budget.QUEUE_SECONDS, KEPT_SECONDS)
-        said, seconds = self._ask(keys=[PREFIX + asker.host], args=[*who, *row])
-        return Ruling(Verdict(said), float(seconds))
+        said, seconds, *words = self._ask(keys=[PREFIX + asker.host], args=[*who, *row])
+        return Ruling(Verdict(said), float(seconds), *words)
 
     def tell(self, asker: Asker, news: News) -> Standing:
         """Note what an answer says, and return what is known then, with moments as seconds from now."""
         stop = "" if news.stop is None else news.stop
         quota = (news.limit or 0, news.remaining, news.believed_seconds) if news.remaining is not None else (0, "", 0)
         pauses = (budget.FIRST_PAUSE, budget.LONGEST_PAUSE, budget.FORGIVEN_AFTER, budget.LONGEST_STOP, KEPT_SECONDS)
+        words = (_encodable(news.words[: budget.LONGEST_WORDS]), budget.WORDS_SECONDS)
         found = self._tell(
-            keys=[PREFIX + asker.host], args=[asker.payer, stop, int(news.pulls_only), *quota, *pauses, budget.GROWTH]
+            keys=[PREFIX + asker.host],
+            args=[asker.payer, stop, int(news.pulls_only), *quota, *pauses, budget.GROWTH, *words],
         )
         return _standings(found)[asker.payer]
 
@@ -115,20 +124,28 @@ class RedisLedger:
         return budget.shortest_delay(standings, Asker(host, counted=True, background=background), 0.0)
 
 
+def _encodable(text: str) -> str:
+    """Return a text without the halves of characters that JSON may hold."""
+    return text.encode(errors="replace").decode()
+
+
 def _standings(found: tuple[str, list[str]]) -> dict[str, Standing]:
     """Return what a hash says of each payer, with moments as seconds from now."""
     now, flat = float(found[0]), found[1]
     values: dict[str, dict[str, float]] = {}
+    words: dict[str, str] = {}
     for name, value in zip(flat[::2], flat[1::2], strict=True):
         kind, colon, payer = name.partition(":")
         if colon and kind in FIELDS:
             values.setdefault(payer, {})[kind] = float(value)
-    return {payer: _standing(fields, now) for payer, fields in values.items()}
+        elif colon and kind == WORDS:
+            words[payer] = value
+    return {payer: _standing(fields, words.get(payer, ""), now) for payer, fields in values.items()}
 
 
-def _standing(fields: dict[str, float], now: float) -> Standing:
+def _standing(fields: dict[str, float], words: str, now: float) -> Standing:
     stopped, pulls, strikes, limit, remaining, believed = (fields.get(name, 0.0) for name in FIELDS)
-    known = Standing(stopped, pulls, int(strikes), int(limit), int(remaining), believed)
+    known = Standing(stopped, pulls, int(strikes), int(limit), int(remaining), believed, words)
     return budget.relative(known, now)
 
 

@@ -58,7 +58,10 @@ SHORTEST_SECRET = 4
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; `url` is that of the last redirect, `body` decoded and read to its end, unless there is a `stream`."""
+    """An answer; `url` is that of the last redirect, `body` decoded and read to its end, unless there is a `stream`.
+
+    `limit` is what others said of a limit, for an answer that tells of one and cannot have a body.
+    """
 
     url: str
     status: int
@@ -66,6 +69,7 @@ class Answer:
     headers: HTTPHeaderDict
     body: bytes
     stream: Stream | None = None
+    limit: str = ""
 
     @property
     def status_line(self) -> str:
@@ -129,6 +133,9 @@ def failure(answer: Answer, *, hide: Sequence[str] = (), answered_by: str = REGI
         if status >= 500:
             return ServerFault(text, status=status, retry_after=answer.retry_after, answered_by=answered_by)
         return Malformed(text, status=status, answered_by=answered_by)
+    if answer.limit:
+        codes = [CODE_OF_STATUS[429]]
+        return Limited(answer.limit, retry_after=answer.retry_after, codes=codes, answered_by=answered_by)
     said, text = _told(answer)
     text = redacted(text, hide)[:SHOWN_TEXT]
     codes = [error.code for error in said]

@@ -8,6 +8,9 @@
 
 What is noted belongs to a host and a payer: registries count by account, or by address for those who have none. Some
 count pulls alone (Docker Hub: GET of a manifest), so that a check by HEAD goes on when no pull is left.
+
+While a stop lasts, those who are not let through are told what the registry said when it began: a limit that goes on
+is told in the same words, whether the registry was asked or not.
 """
 
 from __future__ import annotations
@@ -40,6 +43,10 @@ RESERVE = 0.1
 QUEUE_SECONDS = 1.0
 """How far ahead the schedule takes places in the row, so that people come in between."""
 KEPT_PLACES = 4096
+LONGEST_WORDS = 4096
+"""How many characters are kept of what a registry said."""
+WORDS_SECONDS = 3600.0
+"""How long after a stop its words are those of another one of which nothing was said, as of a HEAD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,15 @@ class Ruling:
 
     verdict: Verdict
     seconds: float
+    words: str = ""
+    """What the registry said when it was closed, if anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
     """What an answer says: `stop` in seconds (0 for a 429 that names none, None for no stop), and the quota if any.
 
-    `pulls_only` tells that a stop is for pulls.
+    `pulls_only` tells that a stop is for pulls; `words` is what was said of it, without secrets, if anything.
     """
 
     stop: float | None = None
@@ -89,6 +98,7 @@ class News:
     limit: int | None = None
     remaining: int | None = None
     reset: float | None = None
+    words: str = ""
 
     @property
     def believed_seconds(self) -> float:
@@ -106,6 +116,7 @@ class Standing:
     limit: int = 0
     remaining: int = 0
     believed_until: float = 0.0
+    words: str = ""
 
     def closed_for(self, asker: Asker, now: float) -> float:
         """Return the seconds for which the registry wants no such request."""
@@ -129,9 +140,9 @@ class Standing:
         if news.limit is not None and news.remaining is not None:
             until = now + news.believed_seconds
             found = replace(found, limit=news.limit, remaining=news.remaining, believed_until=until)
-        return found if news.stop is None else found._stopped(news.stop, news.pulls_only, now)
+        return found if news.stop is None else found._stopped(news.stop, news.pulls_only, now, news.words)
 
-    def _stopped(self, seconds: float, pulls_only: bool, now: float) -> Standing:
+    def _stopped(self, seconds: float, pulls_only: bool, now: float, words: str) -> Standing:
         until = max(self.stopped_until, self.pulls_until)
         strikes = max(0, self.strikes - int(max(0.0, now - until) / FORGIVEN_AFTER))
         # Those who were under way when the stop was told are no further reason.
@@ -139,9 +150,15 @@ class Standing:
             strikes += 1
         pause = seconds or min(FIRST_PAUSE * GROWTH ** (max(strikes, 1) - 1), LONGEST_PAUSE)
         end = now + min(pause, LONGEST_STOP)
+        found = replace(self, strikes=strikes, words=self._words(words[:LONGEST_WORDS], now - until))
         if pulls_only:
-            return replace(self, strikes=strikes, pulls_until=max(self.pulls_until, end))
-        return replace(self, strikes=strikes, stopped_until=max(self.stopped_until, end))
+            return replace(found, pulls_until=max(self.pulls_until, end))
+        return replace(found, stopped_until=max(self.stopped_until, end))
+
+    def _words(self, said: str, past: float) -> str:
+        """Return the words of a stop, some seconds past the end of the one before: the first while one lasts."""
+        is_first = past >= 0 or not self.words
+        return said if is_first and (said or past > WORDS_SECONDS) else self.words
 
 
 def place_in_row(due: float, pace: Pace, *, background: bool, now: float) -> tuple[Ruling, float]:
@@ -192,7 +209,7 @@ class LocalLedger:
             standing = host.standings.get(asker.payer)
             if standing is not None:
                 if closed := standing.closed_for(asker, now):
-                    return Ruling(Verdict.STOPPED, closed)
+                    return Ruling(Verdict.STOPPED, closed, standing.words)
                 if reserved := standing.reserved_for(asker, now):
                     return Ruling(Verdict.RESERVED, reserved)
             ruling, host.due = place_in_row(host.due, pace, background=asker.background, now=now)
@@ -268,13 +285,14 @@ class Budget:
                 raise _limited(asker, ruling)
             time.sleep(_spread(ruling.seconds))
 
-    def heard(self, asker: Asker, news: News | None) -> None:
-        """Note what an answer said about the next ones."""
+    def heard(self, asker: Asker, news: News | None) -> str:
+        """Note what an answer said about the next ones; return the words for a stop, as others are told of it."""
         if news is None:
-            return
+            return ""
         standing = self._ledger.tell(asker, news)
         if self._observe is not None:
             self._observe(asker.host, standing)
+        return standing.words or _closed(asker.host)
 
     def delay(self, host: str, *, background: bool = True) -> float:
         """Return the seconds for which an import from a host would be Limited whoever pays, spread a little, else 0."""
@@ -290,8 +308,11 @@ def _spread(seconds: float) -> float:
 def _limited(asker: Asker, ruling: Ruling) -> Limited:
     seconds = math.ceil(ruling.seconds)
     # The words name no number: a condition of a tag is written anew whenever its words change.
+    text = ruling.words or _closed(asker.host)
     if ruling.verdict is Verdict.RESERVED:
-        why = f"what is left of the quota at {asker.host} is kept for imports on request"
-    else:
-        why = f"{asker.host} allows no more requests for now"
-    return Limited(f"toomanyrequests: {why}", retry_after=seconds, codes=["TOOMANYREQUESTS"], status=None)
+        text = f"toomanyrequests: what is left of the quota at {asker.host} is kept for imports on request"
+    return Limited(text, retry_after=seconds, codes=["TOOMANYREQUESTS"], status=None)
+
+
+def _closed(host: str) -> str:
+    return f"toomanyrequests: {host} allows no more requests for now"

@@ -153,17 +153,20 @@ class Conversation:
         if origin(call.url) == home:
             attempt.challenge = challenge.preferred(asked)
             grant = self._services.tokens.grant(asked, credential, purpose)
-        answer = self._services.transport.send(replace(call, authorization=grant.header))
+        answer = self._send(call, credential, grant)
         if answer.status in (401, 403) and origin(answer.url) == home:
             better = self._better(answer, asked, grant, attempt, purpose)
             if better is not None:
                 grant = better
-                answer = self._services.transport.send(replace(call, authorization=grant.header))
+                answer = self._send(call, credential, grant)
         attempt.is_sent = bool(grant.header)
         if 200 <= answer.status < 300:
             return answer
-        secrets = (*(credential.secrets() if credential else ()), *grant.secrets(), *_signatures(call, answer))
-        raise failure(answer, hide=secrets)
+        raise _refusal(call, credential, grant, answer)
+
+    def _send(self, call: Call, credential: Credential | None, grant: Grant) -> Answer:
+        told, private = partial(_refusal, call, credential, grant), (self._repository.path,)
+        return self._services.transport.send(replace(call, authorization=grant.header, told=told, private=private))
 
     def _better(
         self, answer: Answer, asked: tuple[Challenge, ...], grant: Grant, attempt: Attempt, purpose: Purpose
@@ -182,6 +185,12 @@ class Conversation:
         self._challenges, self._scope = told, scope
         attempt.challenge, attempt.scope = wanted, scope
         return self._services.tokens.grant(told, credential, replace(purpose, scope=scope), renew=not is_other)
+
+
+def _refusal(call: Call, credential: Credential | None, grant: Grant, answer: Answer) -> UpstreamError:
+    """Return the error that an answer without success is, without the secrets that were sent."""
+    secrets = (*(credential.secrets() if credential else ()), *grant.secrets(), *_signatures(call, answer))
+    return failure(answer, hide=secrets)
 
 
 def _may_have_ended(error: UpstreamError) -> bool:

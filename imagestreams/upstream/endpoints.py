@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
-from imagestreams.upstream.answers import Answer
+from imagestreams.upstream.answers import Answer, failure
 from imagestreams.upstream.bodies import ERROR_BYTES
 from imagestreams.upstream.challenge import Challenge
 from imagestreams.upstream.errors import Limited, NotARegistry, ServerFault, Unreachable, Untrusted, UpstreamError
@@ -83,15 +84,21 @@ class Endpoints:
 
     def _ping(self, base: str, *, insecure: bool, deadline: Deadline) -> Endpoint:
         patience = Deadline(PING_SECONDS, within=deadline)
-        answer = self._transport.send(Call("GET", f"{base}/v2/", patience, ERROR_BYTES, insecure))
+        told = partial(_told, base)
+        answer = self._transport.send(Call("GET", f"{base}/v2/", patience, ERROR_BYTES, insecure, told=told))
         if _speaks_v2(answer):
             return Endpoint(base, answer.challenges if answer.status == 401 else ())
-        raise _no_registry(base, answer)
+        raise _told(base, answer)
 
 
 def _speaks_v2(answer: Answer) -> bool:
     is_known = bool(answer.headers.get("Docker-Distribution-Api-Version"))
     return is_known or 200 <= answer.status < 300 or answer.status in (401, 403)
+
+
+def _told(base: str, answer: Answer) -> UpstreamError:
+    """Return the error that an answer is, in the words of whoever makes it one."""
+    return failure(answer) if _speaks_v2(answer) else _no_registry(base, answer)
 
 
 def _no_registry(base: str, answer: Answer) -> UpstreamError:

@@ -18,8 +18,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from imagestreams.upstream import challenge as challenges
@@ -46,6 +47,11 @@ class Purpose:
     scope: str
     insecure: bool
     deadline: Deadline
+
+    @property
+    def repository(self) -> str:
+        """The repository that the scope names first, empty for none."""
+        return self.scope.partition(" ")[0].removeprefix("repository:").rpartition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +160,14 @@ class Tokens:
         deadline = Deadline(TOKEN_SECONDS, within=purpose.deadline)
         answer = self._ask(realm, asked["service"], credential, purpose, deadline)
         if not 200 <= answer.status < 300:
-            raise failure(answer, hide=credential.secrets() if credential else (), answered_by=TOKEN)
+            raise _refusal(credential, answer)
         return _token_in(answer)
 
     def _ask(
         self, realm: str, service: str, credential: Credential | None, purpose: Purpose, deadline: Deadline
     ) -> Answer:
+        told = partial(_refusal, credential)
+        private = (purpose.repository, credential.username if credential is not None else "")
         if credential is not None and credential.identity_token:
             form = {
                 "grant_type": "refresh_token",
@@ -169,7 +177,7 @@ class Tokens:
                 "refresh_token": credential.identity_token,
             }
             call = Call("POST", realm, deadline, self._limit, purpose.insecure, form=form)
-            answer = self._transport.send(call)
+            answer = self._transport.send(replace(call, told=told, private=private))
             # Services without this flow answer 404, or do not allow the method.
             if answer.status not in (404, 405) or not credential.has_password:
                 return answer
@@ -180,7 +188,12 @@ class Tokens:
             authorization = credential.basic()
         url = _with_query(realm, query)
         call = Call("GET", url, deadline, self._limit, purpose.insecure, authorization=authorization)
-        return self._transport.send(call)
+        return self._transport.send(replace(call, told=told, private=private))
+
+
+def _refusal(credential: Credential | None, answer: Answer) -> UpstreamError:
+    """Return the error that an answer without a token is, without the secrets that were sent."""
+    return failure(answer, hide=credential.secrets() if credential else (), answered_by=TOKEN)
 
 
 def _bearer(token: str, *, is_fresh: bool = True) -> Grant:

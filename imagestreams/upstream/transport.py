@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -20,7 +20,7 @@ from imagestreams.upstream.adapter import Adapter, Session
 from imagestreams.upstream.answers import Answer
 from imagestreams.upstream.bodies import ERROR_BYTES, FAULTS, Body, Stream
 from imagestreams.upstream.budget import Asker, Budget, LocalLedger, Pace
-from imagestreams.upstream.errors import Malformed, Refused, Unreachable
+from imagestreams.upstream.errors import Malformed, Refused, Unreachable, UpstreamError
 from imagestreams.upstream.failures import failure_of, request_line, shown
 from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.values import Deadline, Limits
@@ -57,6 +57,8 @@ class Call:
 
     `insecure` accepts any certificate and plain http. A `form` or a `body` is sent along, and follows no redirects.
     `payer` says whose quota is used. With `stream` a successful answer is read by whoever asked, from `Answer.stream`.
+    `told` returns the error that a refusal is: its words are for all who may not ask meanwhile, unless they hold one of
+    the `private` names.
     """
 
     method: str
@@ -70,6 +72,8 @@ class Call:
     body: bytes | None = field(default=None, repr=False)
     payer: str = ""
     stream: bool = False
+    told: Callable[[Answer], UpstreamError] | None = field(default=None, repr=False)
+    private: tuple[str, ...] = ()
 
 
 class Transport:
@@ -146,8 +150,17 @@ class Transport:
                     raise Unreachable(f"{request_line(call.method, url)}: context deadline exceeded") from None
                 # Not chained: what the libraries say may hold a signed URL or a header.
                 raise failure_of(error, method=call.method, url=url) from None
-        self._budget.heard(asker, quotas.news(answer, counted=asker.counted))
-        return answer
+        return self._heard(asker, call, answer)
+
+    def _heard(self, asker: Asker, call: Call, answer: Answer) -> Answer:
+        """Return an answer that the budget knows of; one to a HEAD has no words for a limit, and gets those of all."""
+        news = quotas.news(answer, counted=asker.counted)
+        if news is None or news.stop is None:
+            self._budget.heard(asker, news)
+            return answer
+        is_mute = call.method == "HEAD" and answer.status == 429
+        limit = self._budget.heard(asker, news if is_mute else replace(news, words=_words(call, answer)))
+        return replace(answer, limit=limit) if is_mute else answer
 
     def _asker(self, call: Call, url: str) -> Asker:
         """Return who asks a host for what; somewhere else than at first nobody is known."""
@@ -199,6 +212,12 @@ class Transport:
             stream = Stream(body, held.pop_all(), watch, call.method, url)
             return Answer(url, raw.status, raw.reason or "", raw.headers, b"", stream)
         return Answer(url, raw.status, raw.reason or "", raw.headers, body.whole() if is_success else body.start())
+
+
+def _words(call: Call, answer: Answer) -> str:
+    """Return what all are told who may not ask after a refusal: nothing that is the business of one of them alone."""
+    text = call.told(answer).text if call.told is not None else ""
+    return "" if any(name and name in text for name in call.private) else text
 
 
 def _redirected(call: Call, answer: Answer) -> str:

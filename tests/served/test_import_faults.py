@@ -12,7 +12,7 @@ import pytest
 from tests.requirements import needs
 from tests.served import EMBEDDED, SCALED
 from tests.served.fault_play import Scene, Stage, essence, failures, head, impatient_server, matches, play
-from tests.served.import_faults import CASES, FLEETING, INTERNAL, LIMITED, NOT_FOUND, UNAUTHORIZED, Case
+from tests.served.import_faults import CASES, FLEETING, INTERNAL, NOT_FOUND, UNAUTHORIZED, Case
 
 pytestmark = needs("docker-registry")
 CODES = {INTERNAL: 500, NOT_FOUND: 404, UNAUTHORIZED: 401}
@@ -31,10 +31,7 @@ def each(cases: Sequence[Case]) -> pytest.MarkDecorator:
 
 
 MOST_TOLD = 3
-"""How often a fault may be told in other words: of the first image, of the second, and as connections may break off.
-
-A registry that wants to be left alone is told of in its own words when it is asked, and in others when it is not.
-"""
+"""How often a fault may be told in other words: of the first image, of the second, and as connections may break off."""
 
 each_fault, each_fleeting_fault = each(CASES), each(FLEETING)
 
@@ -119,7 +116,7 @@ def test_a_fault_that_goes_on_is_not_told_again_and_again(scene: Scene) -> None:
     told = [failure["message"] for stream in scene.seen for failure in failures(stream) if not scene.is_late(failure)]
     changes = [one for one, two in pairwise([*told, ""]) if one != two]
 
-    assert 1 <= len(changes) <= MOST_TOLD * (1 + (LIMITED in scene.case.text))
+    assert 1 <= len(changes) <= MOST_TOLD
 
 
 @each_fleeting_fault

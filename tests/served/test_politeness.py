@@ -80,7 +80,7 @@ def test_what_one_process_is_told_keeps_all_away(shared: Server) -> None:
         others = [bring_in(shared, f"{busy.host}/a/b:v{number}") for number in range(8)]
 
         assert "come back later" in str(first["message"])
-        assert all(f"{busy.host} allows no more requests for" in str(other["message"]) for other in others)
+        assert all("come back later" in str(other["message"]) for other in others)
         assert len(busy.asked("/v2/a")) == asked == 1
         until = sample(shared, "registry_meta_upstream_limited_until_timestamp_seconds", busy.host)
         assert 30 < until - time.time() <= 60

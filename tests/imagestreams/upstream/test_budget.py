@@ -10,7 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from imagestreams.imports.budgets import RedisLedger, SharedLedger
-from imagestreams.upstream.budget import Asker, Budget, Ledger, LocalLedger, News, Pace, Standing, Verdict
+from imagestreams.upstream.budget import (
+    LONGEST_WORDS,
+    WORDS_SECONDS,
+    Asker,
+    Budget,
+    Ledger,
+    LocalLedger,
+    News,
+    Pace,
+    Standing,
+    Verdict,
+)
 from imagestreams.upstream.errors import Limited
 from imagestreams.upstream.values import Deadline
 from tests.redis_server import Redis
@@ -148,6 +159,48 @@ def test_what_is_known_is_told(ledger: Ledger) -> None:
     assert (standing.limit, standing.remaining) == (100, 7)
     assert 29 < standing.stopped_until <= 30
     assert 59 < standing.believed_until <= 60
+
+
+def told(ledger: Ledger) -> str:
+    return ledger.ask(SOMEBODY, ANY).words
+
+
+def test_while_a_stop_lasts_it_is_told_in_the_first_words(ledger: Ledger) -> None:
+    ledger.tell(SOMEBODY, News(stop=60))
+    before = told(ledger)
+    for words in ("come back later", "", "request 2: come back later"):
+        ledger.tell(SOMEBODY, News(stop=60, words=words))
+
+    assert (before, told(ledger)) == ("", "come back later")
+
+
+def test_the_next_stop_has_words_of_its_own_or_those_of_the_last(ledger: Ledger) -> None:
+    ledger.tell(SOMEBODY, News(stop=0.1, words="one"))
+    time.sleep(0.15)
+    ledger.tell(SOMEBODY, News(stop=0.1))
+    silent = told(ledger)
+    time.sleep(0.15)
+    ledger.tell(SOMEBODY, News(stop=60, words="two"))
+
+    assert (silent, told(ledger)) == ("one", "two")
+
+
+def test_words_are_those_of_who_pays_and_not_endless(ledger: Ledger) -> None:
+    ledger.tell(SOMEBODY, News(stop=60, words="x" * 10_000))
+    ledger.tell(Asker("r.example", payer="customer"), News(stop=60, words="\ud800: no more for you"))
+
+    assert told(ledger) == "x" * LONGEST_WORDS
+    assert ledger.ask(Asker("r.example", payer="customer"), ANY).words.endswith(": no more for you")
+
+
+def test_old_words_are_forgotten() -> None:
+    clock = [1000.0]
+    ledger = LocalLedger(lambda: clock[0])
+    ledger.tell(SOMEBODY, News(stop=60, words="long ago"))
+    clock[0] += 60 + WORDS_SECONDS + 1
+    ledger.tell(SOMEBODY, News(stop=60))
+
+    assert told(ledger) == ""
 
 
 # --- processes that share Redis
