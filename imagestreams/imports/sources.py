@@ -36,8 +36,9 @@ class Sources:
         self._keyring = keyring
         known = cluster or configuration.current()
         self._registries = known.registries
-        client.trust(known.authorities)
         self._mint = mint or cloud.mint()
+        client.trust(known.authorities)
+        self._mint.trust(known.authorities)
         self._deadline = deadline
         self.attempts = Attempts()
 

@@ -79,6 +79,11 @@ class Exchange:
         self._endpoints = endpoints
         self.now = now
 
+    def trust(self, authorities: Mapping[str, str]) -> None:
+        """Trust further authorities (PEM), each with the `host[:port]` that it is given for."""
+        for transport in (self._transport, self._inside):
+            transport.authorities.add(authorities)
+
     def endpoint(self, name: str, default: str) -> Endpoint:
         """Return the address of a service."""
         ours = self._endpoints.get(name)

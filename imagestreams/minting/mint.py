@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -75,21 +75,34 @@ class Outcome(StrEnum):
 
 
 Tell = Callable[[Identity, Outcome], None]
+Trust = Callable[[Mapping[str, str]], None]
 
 
 def quiet(identity: Identity, outcome: Outcome) -> None:
     """Tell nobody what came of it."""
 
 
+def trustless(authorities: Mapping[str, str]) -> None:
+    """Trust nobody in addition."""
+
+
 class Mint:
     """Gives credentials to all threads of a process; for each identity and reach one thread makes them.
 
-    `tell` hears what came of each try.
+    `tell` hears what came of each try, and `trust` which authorities to trust with single hosts.
     """
 
-    def __init__(self, minters: Minters, *, tell: Tell = quiet, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        minters: Minters,
+        *,
+        tell: Tell = quiet,
+        trust: Trust = trustless,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._minters = minters
         self._tell = tell
+        self.trust = trust
         self._clock = clock
         self._lock = threading.Lock()
         self._places: OrderedDict[Key, _Place] = OrderedDict()

@@ -78,4 +78,4 @@ def mint(
         limits=limits, guard=Guard(anything=True), ca_bundle=ca_bundle, user_agent=USER_AGENT, direct=True
     )
     exchange = Exchange(outside, inside, endpoints=surroundings.endpoints, now=now)
-    return Mint(Minters(surroundings, exchange), tell=tell)
+    return Mint(Minters(surroundings, exchange), tell=tell, trust=exchange.trust)

@@ -10,12 +10,16 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from imagestreams.configuration import Configuration
+from imagestreams.credentials import NO_BUNDLE, Keyring
+from imagestreams.imports.sources import Sources
 from imagestreams.minting import minters
 from imagestreams.minting.azure import AcrMinter, Given
 from imagestreams.minting.exchange import Exchange
 from imagestreams.minting.identities import Ambient, AzureClient, Cloud, Identity
 from imagestreams.minting.mint import Mint
 from imagestreams.minting.minters import Surroundings
+from imagestreams.upstream.client import UpstreamClient
 from imagestreams.upstream.errors import Limited, Unauthorized, UpstreamError
 from imagestreams.upstream.guard import Guard
 from imagestreams.upstream.transport import Transport
@@ -37,12 +41,22 @@ class Azure:
         self.identity = AzureClient(TENANT, CLIENT, microsoft.secret)
 
     def mint(
-        self, *, environ: dict[str, str] | None = None, metadata: bool = False, allow_private: bool = True
+        self,
+        *,
+        environ: dict[str, str] | None = None,
+        metadata: bool = False,
+        allow_private: bool = True,
+        trusts: bool = True,
     ) -> Mint:
         endpoints = {"entra": self.service.base, "azure-metadata": self.service.base}
         around = Surroundings(environ or {}, endpoints, metadata)
         guard = Guard(anything=allow_private)
-        return minters.mint(around, limits=Limits(), guard=guard, ca_bundle=self._tls.authority)
+        bundle = self._tls.authority if trusts else None
+        return minters.mint(around, limits=Limits(), guard=guard, ca_bundle=bundle)
+
+    def authorities(self) -> dict[str, str]:
+        """Return whom to trust with the service and with the registry."""
+        return {host: self._tls.authority.read_text() for host in (self.service.host, self.registry.host)}
 
     def credential(self, who: Identity, **options: object) -> Credential:
         mint = self.mint(**options)  # type: ignore[arg-type]  # as they came
@@ -69,6 +83,25 @@ def test_an_application_gets_the_refresh_token_of_a_registry(azure: Azure) -> No
     assert {found.identity_token} == azure.microsoft.valid
     assert azure.service.asked() == [f"POST /{TENANT}/oauth2/v2.0/token"]
     assert azure.registry.asked() == ["POST /oauth2/exchange"]
+
+
+def test_an_authority_of_the_cluster_is_trusted_with_the_service_that_it_is_for(azure: Azure) -> None:
+    mint = azure.mint(trusts=False)
+    client = UpstreamClient(limits=Limits(), allow_private=True)
+
+    Sources(client, Keyring(NO_BUNDLE), cluster=Configuration(0, authorities=azure.authorities()), mint=mint)
+
+    assert mint.credential(azure.identity, azure.registry.host, deadline=patience()).identity_token
+
+
+@pytest.mark.parametrize("missing", ["service", "registry"])
+def test_an_authority_is_trusted_with_no_other_service(azure: Azure, missing: str) -> None:
+    mint, authorities = azure.mint(trusts=False), azure.authorities()
+    del authorities[getattr(azure, missing).host]
+    mint.trust(authorities)
+
+    with pytest.raises(Unauthorized, match="certificate signed by unknown authority"):
+        mint.credential(azure.identity, azure.registry.host, deadline=patience())
 
 
 def test_a_wrong_secret_is_told_and_not_repeated(azure: Azure) -> None:
