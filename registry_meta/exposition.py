@@ -14,8 +14,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from imagestreams.imports import pauses, schedule
+from imagestreams.imports import pauses
 from imagestreams.imports import queue as imports
+from imagestreams.imports.backlog import backlog_at
 from imagestreams.triggers import queue as deliveries
 from registry_meta import counters
 from registry_meta.kube import changes, consumers, meta
@@ -55,7 +56,7 @@ class Backlog(Collector):
 
 def _schedule(now: datetime) -> Iterator[Metric]:
     """Yield how far the clock is behind, and which registries it leaves alone."""
-    backlog = schedule.backlog(now)
+    backlog = backlog_at(now)
     for name, text, value in (
         ("tags", "Tags that the clock looks after.", backlog.tags),
         ("due", "Tags whose time to be looked at has come, at registries that may be asked.", backlog.due),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, F, Min, Q, QuerySet, Window
+from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from imagestreams import tags
@@ -237,23 +237,6 @@ def renew(rows: Sequence[ScheduledTag], *, now: datetime) -> None:
     """Prolong the leases of rows that are still worked on."""
     held = ScheduledTag.objects.filter(pk__in=[row.pk for row in rows], holder__in={row.holder for row in rows})
     held.update(leased_until=now + LEASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How many tags the clock looks after, how many of them are due, and for how many seconds the first has been."""
-
-    tags: int
-    due: int
-    lag: float
-
-
-def backlog(now: datetime) -> Backlog:
-    """Return how far the clock is behind; registries that are left alone do not count as work."""
-    due = ScheduledTag.objects.filter(due_at__lte=now).exclude(host__in=list(pauses.paused(now)))
-    found = due.aggregate(number=Count("pk"), oldest=Min("due_at"))
-    oldest: datetime = found["oldest"] or now
-    return Backlog(ScheduledTag.objects.count(), found["number"], (now - oldest).total_seconds())
 
 
 # --- what came of it

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from imagestreams.imports import pauses, queue, schedule
+from imagestreams.imports.backlog import backlog_at
 from imagestreams.imports.schedule import LEASE, Intervals
 from imagestreams.models import DueImport, PausedHost, ScheduledTag
 from imagestreams.types import ImageStream, ImageStreamSpec, TagReference
@@ -198,7 +199,7 @@ def test_how_far_the_clock_is_behind_is_told_without_what_is_left_alone() -> Non
     ScheduledTag.objects.update(due_at=now() - timedelta(seconds=100))
     pauses.pause("b.io", wish=60, now=now())
 
-    told = schedule.backlog(now())
+    told = backlog_at(now())
 
     assert (told.tags, told.due, round(told.lag)) == (3, 2, 100)
 
