@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from imagestreams import tags
+from imagestreams import marks, tags
 from imagestreams.imports import pace, pauses, plan
 from imagestreams.imports.pace import Fault, Waiting
 from imagestreams.imports.plan import Look
@@ -101,6 +101,15 @@ def _note_stream(
         ],
         ignore_conflicts=True,
     )  # fmt: skip
+    _hasten(stream, now=now)
+
+
+def _hasten(stream: ImageStream, *, now: datetime) -> None:
+    """Let tags be looked at when a tag upstream is old enough for them; whoever holds one sees to that by himself."""
+    meta = stream.metadata
+    for tag, moment in marks.wakes(stream, now=now).items():
+        mine = ScheduledTag.objects.filter(namespace=meta.namespace, stream=meta.name, tag=tag, interval__gt=0)
+        mine.filter(_free(now), due_at__gt=moment).update(due_at=moment)
 
 
 def _fields(look: Look) -> dict[str, object]:

@@ -17,12 +17,13 @@ from tests.imagestreams.imports.followed import (
     later,
     look,
     make,
+    note,
     push,
     stable,
     verdict,
     version,
 )
-from tests.imagestreams.imports.shelf import Shelf
+from tests.imagestreams.imports.shelf import Shelf, bring_in, image
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +44,23 @@ def test_a_young_tag_waits_and_the_clock_comes_when_it_is_old_enough(shop: Api, 
     look()
     assert stable() == [second, first]
     assert FollowedTag.objects.get().wakes_at is None
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_an_import_on_request_brings_the_next_look_forward(shop: Api, shelf: Shelf, is_held: bool) -> None:
+    push(shelf, "1.4.0")
+    make(shop, shelf, {**RANGE, MIN_AGE: "10m"}, tag="1.4.0")
+    push(shelf, "1.5.0")
+    usual = now() + timedelta(minutes=14)
+    lease = {"holder": "somebody", "leased_until": now() + timedelta(seconds=30)} if is_held else {}
+    ScheduledTag.objects.update(due_at=usual, **lease)
+
+    bring_in(shop, image(f"{shelf.host}/team/app:1.4.0", "stable", policy={"scheduled": True}))
+    note()
+
+    moment = FollowedTag.objects.get().wakes_at
+    assert moment is not None
+    assert ScheduledTag.objects.get().due_at == (usual if is_held else moment)
 
 
 def test_without_a_start_nothing_is_there_until_a_tag_is_old_enough(shop: Api, shelf: Shelf) -> None:
