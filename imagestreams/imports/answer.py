@@ -36,13 +36,16 @@ def outcome(asked: Asked, fetched: Mapping[Wanted, Fetched], listed: Listed | No
     return Outcome([fetched[item] for item in asked.images], listed, {**tags, **known})
 
 
-def status_of(request: ImageStreamImport, outcome: Outcome) -> ImageStreamImportStatus:
-    """Return the status that tells of an outcome, with manifests and configurations still in it."""
+def status_of(request: ImageStreamImport, outcome: Outcome, *, elected: Mapping[int, str]) -> ImageStreamImportStatus:
+    """Return the status that tells of an outcome, with manifests and configurations still in it.
+
+    `elected` are the upstream tags of entries whose tag follows a rule, by position.
+    """
     status = ImageStreamImportStatus()
     if request.spec.images:
         status.images = [
-            _image_status(fetched, _remote_tag(spec))
-            for spec, fetched in zip(request.spec.images, outcome.images, strict=True)
+            _image_status(fetched, elected.get(index) or _remote_tag(spec))
+            for index, (spec, fetched) in enumerate(zip(request.spec.images, outcome.images, strict=True))
         ]
     if outcome.listed is not None:
         status.repository = _repository_status(outcome, outcome.listed)

@@ -99,6 +99,11 @@ class Elections:
         beyond = {tag: item for tag, item in asked.beyond.items() if item in images}
         return replace(asked, images=images, beyond=beyond), settled
 
+    def tags(self) -> dict[int, str]:
+        """Return the upstream tag that each entry stands for, as far as there is one."""
+        found = {index: outcome.election for index, outcome in self.outcomes.items()}
+        return {index: each.tag for index, each in found.items() if each is not None and each.tag}
+
     def verdicts(self) -> dict[str, Verdict]:
         """Return what is to be said at each tag whose election came off."""
         found = {outcome.follower: outcome.election for outcome in self.outcomes.values()}

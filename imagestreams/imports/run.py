@@ -90,7 +90,7 @@ def _done(
     fetched |= fetcher.fetch(item for item in asked.all() if item not in fetched)
     for _ in range(ROUNDS):
         outcome = answer.outcome(asked, fetched, listed)
-        status = answer.status_of(request, outcome)
+        status = answer.status_of(request, outcome, elected=elections.tags())
         if deadline is not None and not deadline.remaining():
             raise errors.timed_out(LATE)
         if not is_kept:

@@ -135,8 +135,26 @@ def test_asking_for_an_import_elects_too(shop: Api, shelf: Shelf) -> None:
 
     status = bring_in(shop, image(f"{shelf.host}/team/app", "stable"))
 
-    assert status["images"][0]["image"]["metadata"]["name"] == second
+    assert (status["images"][0]["image"]["metadata"]["name"], status["images"][0]["tag"]) == (second, "1.5.0")
     assert stable() == [second, first]
+
+
+def test_the_answer_names_the_elected_tag_and_without_one_that_of_the_source(shop: Api, shelf: Shelf) -> None:
+    push(shelf, "1.4.0")
+    make(shop, shelf, RANGE, tag="1.4.0")
+    entry = image(f"{shelf.host}/team/app:1.4.0", "stable")
+    push(shelf, "1.5.0")
+    shelf.intercept = lambda request: Reply(404, "") if request.path.endswith("/manifests/1.5.0") else None
+
+    broken = bring_in(shop, entry)["images"][0]
+    shelf.intercept = lambda request: Reply(403, "") if request.path.endswith("/tags/list") else None
+    unlisted = bring_in(shop, entry)["images"][0]
+    shelf.intercept = lambda request: None
+    elected = bring_in(shop, entry)["images"][0]
+
+    assert (broken["status"]["status"], broken["tag"]) == ("Failure", "1.5.0")
+    assert (unlisted["status"]["status"], unlisted["tag"]) == ("Failure", "1.4.0")
+    assert (elected["status"]["status"], elected["tag"]) == ("Success", "1.5.0")
 
 
 def test_looking_alone_elects_and_notes_nothing(shop: Api, shelf: Shelf) -> None:
