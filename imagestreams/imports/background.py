@@ -8,7 +8,7 @@ from django.conf import settings
 
 from imagestreams import marks, metrics
 from imagestreams.api.imagestreams import IMAGE_STREAMS, INTERNAL
-from imagestreams.imports import errands, pauses, plan, retrying, run, schedule
+from imagestreams.imports import errands, notices, pauses, plan, retrying, run, schedule
 from imagestreams.imports.errands import Errand
 from imagestreams.imports.plan import Due
 from imagestreams.imports.schedule import Intervals, Next
@@ -46,6 +46,7 @@ def bring_in(stream: ImageStream, what: Due, *, held: Sequence[ScheduledTag] = (
             metrics.CHECKS.labels(result.fault or _outcome(stream, written, tag)).inc()
     if nexts:
         _tell(written, nexts)
+    notices.report(written, errand.advice, now=meta.now())
     return errand
 
 

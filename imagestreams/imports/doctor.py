@@ -94,9 +94,7 @@ def diagnosis(attempts: Attempts, keyring: Keyring, *, dry_run: bool, failed: bo
     """Return the annotation that tells of the credentials of an import; empty when there is nothing to tell."""
     if not (dry_run or failed):
         return {}
-    tried: dict[Repository, list[Attempt]] = {}
-    for attempt in attempts.all():
-        tried.setdefault(attempt.repository, []).append(attempt)
+    tried = _by_repository(attempts)
     teller = Teller(attempts.all(), keyring, names=names)
     wanted = [place for place, found in tried.items() if is_telling(found, keyring, dry_run=dry_run)]
     if not wanted:
@@ -110,6 +108,25 @@ def diagnosis(attempts: Attempts, keyring: Keyring, *, dry_run: bool, failed: bo
             break
         told.append(repository)
     return {ANNOTATION: _text({"repositories": told, **_rest("repositoriesLeftOut", len(wanted) - len(told))})}
+
+
+def closed(attempts: Attempts, keyring: Keyring) -> dict[str, str]:
+    """Return what to do at each repository that let nobody in, for all who may look at the namespace."""
+    tried = _by_repository(attempts)
+    teller = Teller(attempts.all(), keyring, names=False)
+    return {
+        f"{_shown_host(place)}/{place.path}": advice(place, found, keyring.skipped(spec_of(place)), teller)
+        for place, found in list(tried.items())[:MOST_REPOSITORIES]
+        if is_telling(found, keyring, dry_run=False)
+        and not {Verdict.ACCEPTED, Verdict.FAILED} & {one.verdict for one in found}
+    }
+
+
+def _by_repository(attempts: Attempts) -> dict[Repository, list[Attempt]]:
+    tried: dict[Repository, list[Attempt]] = {}
+    for attempt in attempts.all():
+        tried.setdefault(attempt.repository, []).append(attempt)
+    return tried
 
 
 def _text(document: Json) -> str:

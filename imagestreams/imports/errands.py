@@ -34,12 +34,14 @@ UNSAID = 30
 class Errand:
     """An import that nobody waits for: its outcome is written only at tags whose wish is still what it was.
 
-    `outcome` and `request` are there once the stream was written.
+    `outcome` and `request` are there once the stream was written, and `advice` where credentials were the reason for a
+    failure: what to do, by repository.
     """
 
     wishes: Mapping[str, TagReference] = field(default_factory=dict)
     request: ImageStreamImport | None = None
     outcome: Outcome | None = None
+    advice: Mapping[str, str] = field(default_factory=dict)
 
     def images(self) -> Iterator[tuple[str, Fetched]]:
         """Yield what was fetched for each tag that was asked for by name."""

@@ -63,6 +63,8 @@ def execute(
     done.status = _done(request, stream, sources, context=context, deadline=deadline, errand=errand)
     answer.count(done.status)
     answer.strip_manifests(request, done.status)
+    if errand is not None and _has_failed(done.status):
+        errand.advice = doctor.closed(sources.attempts, keyring)
     done.metadata.annotations = _diagnosis(done, sources.attempts, keyring, context=context)
     return done
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.processes import wait_until
 from tests.registries import PASSWORDS, ROBOT, Distribution
 from tests.requirements import found
 from tests.served.api import IMAGES, Api
-from tests.served.kubectl import Oc
+from tests.served.kubectl import Kubectl, Oc
 from tests.server import Server
 
 Json = dict[str, Any]
@@ -153,6 +154,24 @@ def test_oc_shows_nothing_odd(served: Server, api: Api, closed: Distribution, tm
     said = done.stdout + done.stderr
     assert "you may not have access to the container image" in said
     assert "registry-meta.io" not in said
+
+
+def test_kubectl_describes_why_a_stream_is_not_imported(
+    served: Server, api: Api, closed: Distribution, tmp_path: Path
+) -> None:
+    if not found("kubectl"):
+        pytest.skip("kubectl is not installed")
+    pull_secret(api, "old", closed, WRONG)
+    source = {"kind": "DockerImage", "name": closed.pullspec("team/app", tag="v1")}
+    tag = {"name": "v1", "from": source, "importPolicy": {"insecure": True}}
+    api.post(api.place("imagestreams"), {"metadata": {"name": "app"}, "spec": {"tags": [tag]}})
+    kubectl = Kubectl(served, tmp_path, namespace=api.namespace)
+
+    wait_until(lambda: "ImportFailed" in kubectl("get", "events"), seconds=30, what="an event tells of the import")
+
+    told = kubectl("describe", "is", "app").partition("Events:")[2]
+    assert f"{closed.host}/team/app: Renew the pull secret: the registry says that it is wrong" in told
+    assert "old" not in told.split()
 
 
 def test_the_secret_of_the_server_is_for_the_namespaces_that_are_named(closed: Distribution) -> None:
