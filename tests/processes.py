@@ -14,7 +14,11 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 15.0
-POLL_SECONDS = 0.05
+
+FIRST_PAUSE = 0.05
+LAST_PAUSE = 0.25
+PART = 0.05
+"""How soon a condition is looked at again (seconds), and the part of a wait that the looks may be apart."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -42,11 +46,13 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
     """Return once `condition` holds; raises ProcessError that names `what` after so many seconds."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise ProcessError(f"{what}: not within {seconds:.0f} seconds")
-        time.sleep(POLL_SECONDS)
+        # Most conditions are requests: who waits long asks less often, and leaves the machine to what is waited for.
+        time.sleep(min(FIRST_PAUSE + waited * PART, LAST_PAUSE))
 
 
 def die_with_tests() -> None:
