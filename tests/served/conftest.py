@@ -13,8 +13,9 @@ from tests.postgres import Postgres, binaries
 from tests.redis_server import Redis
 from tests.registries import Distribution
 from tests.requirements import found
-from tests.served import KINDS, SCALED
+from tests.served import EMBEDDED, KINDS, SCALED
 from tests.served.accidents import Accident, happen
+from tests.served.api import Api
 from tests.served.kubectl import Kubectl
 from tests.server import Server
 
@@ -27,7 +28,7 @@ ENVIRONMENT = {"ALLOW_PRIVATE_NETWORKS": "true", "SCHEDULED_IMPORT_INTERVAL": "1
 def servers() -> Iterator[dict[str, Server]]:
     """The servers that can run on this machine, by their kind."""
     with ExitStack() as stack:
-        running = {"embedded": stack.enter_context(Server(environment=ENVIRONMENT))}
+        running = {EMBEDDED: stack.enter_context(Server(environment=ENVIRONMENT))}
         if binaries() is not None and found("redis-server"):
             database_url = stack.enter_context(Postgres()).create("meta")
             # Not the one of other servers: whoever reads its messages does the work.
@@ -35,6 +36,20 @@ def servers() -> Iterator[dict[str, Server]]:
             scaled = Server(database_url=database_url, redis_url=redis_url, environment=ENVIRONMENT)
             running[SCALED] = stack.enter_context(scaled)
         yield running
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(servers: dict[str, Server]) -> Server:
+    """The one of them that needs nothing else, in place of another such server."""
+    return servers[EMBEDDED]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(servers: dict[str, Server]) -> Server:
+    """The one of them on PostgreSQL and Redis."""
+    if SCALED not in servers:
+        pytest.skip("PostgreSQL or Redis is not installed")
+    return servers[SCALED]
 
 
 @pytest.fixture(params=KINDS)
@@ -63,9 +78,7 @@ def kubectl(served: Server, kubectl_home: Path) -> Kubectl:
     """The command on each kind of server in turn, in a namespace of its own."""
     if not found("kubectl"):
         pytest.skip("kubectl is not installed")
-    command = Kubectl(served, kubectl_home, namespace=next(_namespaces))
-    command("create", "namespace", command.namespace)
-    return command
+    return Kubectl(served, kubectl_home, namespace=Api(served, next(_namespaces)).namespace)
 
 
 @pytest.fixture(scope="session")
