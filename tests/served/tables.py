@@ -1,4 +1,4 @@
-"""The tables of a running server, read as an operator with a database client would."""
+"""The tables of a running server, read and written as an operator with a database client would."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ def rows(server: Server, table: str, **values: str) -> list[Row]:
     """Return the rows of a table that have some values, in the order of their versions."""
     found = _sqlite(server, table) if "DATABASE_URL" not in server.environ else _postgres(server, table)
     return [row for row in found if all(row[name] == value for name, value in values.items())]
+
+
+def change(server: Server, sql: str, *values: str) -> int:
+    """Run a statement with a `?` for each value and return how many rows it has changed."""
+    if "DATABASE_URL" in server.environ:
+        with psycopg.connect(server.environ["DATABASE_URL"]) as database:
+            return database.execute(sql.replace("?", "%s").encode(), values).rowcount
+    with closing(sqlite3.connect(server.data_dir / "registry-meta.sqlite3", timeout=30)) as file, file:
+        return file.execute(sql, values).rowcount
 
 
 def statement(table: str) -> str:
