@@ -69,6 +69,12 @@ class Chrome:
                 self._program.stop()
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    def forget(self) -> None:
+        """Be as at first: on an empty page, without cookies and without what was kept of pages."""
+        self.open("about:blank")
+        for command in ("Network.clearBrowserCookies", "Network.clearBrowserCache"):
+            self._ask("POST", f"{self._path}/goog/cdp/execute", {"cmd": command, "params": {}})
+
     def open(self, url: str) -> None:
         """Go to an address."""
         self._ask("POST", f"{self._path}/url", {"url": url})

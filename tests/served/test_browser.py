@@ -20,10 +20,17 @@ GROUNDS = ("rgb(244, 245, 247)", "rgb(20, 23, 26)")
 """The colour behind the pages, in light and dark."""
 
 
-@pytest.fixture
-def chrome() -> Iterator[Chrome]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
     with Chrome() as running:
         yield running
+
+
+@pytest.fixture
+def chrome(browser: Chrome) -> Chrome:
+    """A browser that nobody has used yet."""
+    browser.forget()
+    return browser
 
 
 class Listener(http.server.HTTPServer):
