@@ -24,8 +24,11 @@ from tests.served.api import Api
 from tests.server import Server
 
 RBAC = "rbac.authorization.k8s.io"
-LOOP_SECONDS = float(os.environ.get("LOOP_SECONDS", "8"))
-"""How long the control loops run; `LOOP_SECONDS=600` is a long run."""
+LOOP_SECONDS = float(os.environ.get("LOOP_SECONDS", "4"))
+"""How long the control loops run at least; `LOOP_SECONDS=600` is a long run."""
+
+EVENTS = 12
+"""How many events each loop is told before its server is started again, and then again."""
 
 PAUSE = 0.2
 """Seconds until a client tries again."""
@@ -263,6 +266,17 @@ def loops(servers: dict[str, Server]) -> dict[str, Loop]:
     running = {kind: Loop(Api(server)) for kind, server in servers.items()}
     writers = [threading.Thread(target=loop.write, args=(number,)) for loop in running.values() for number in range(2)]
     watchers = [threading.Thread(target=loop.follow) for loop in running.values()]
+
+    def go_on() -> None:
+        """Wait for half of the time, and for events of each loop."""
+        time.sleep(LOOP_SECONDS / 2)
+        enough = {kind: len(loop.seen) + EVENTS for kind, loop in running.items()}
+        wait_until(
+            lambda: all(len(loop.seen) >= enough[kind] for kind, loop in running.items()),
+            seconds=PATIENCE,
+            what="the loops are told of events",
+        )
+
     with ExitStack() as stack:
         for loop in running.values():
             stack.callback(loop.watching.set)
@@ -272,10 +286,10 @@ def loops(servers: dict[str, Server]) -> dict[str, Loop]:
         wait_until(lambda: all(loop.lists for loop in running.values()), seconds=PATIENCE, what="all is listed")
         for thread in writers:
             thread.start()
-        time.sleep(LOOP_SECONDS / 2)
+        go_on()
         for server in servers.values():
             server.restart()
-        time.sleep(LOOP_SECONDS / 2)
+        go_on()
         for loop in running.values():
             loop.writing.set()
         for thread in writers:
