@@ -52,6 +52,13 @@ def postgres_server(servers: dict[str, Server]) -> Server:
     return servers[SCALED]
 
 
+@pytest.fixture(scope="session")
+def spare() -> Iterator[Server]:
+    """A server for what would disturb others: its workers die, and it forgets what has been."""
+    with Server() as running:
+        yield running
+
+
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest, servers: dict[str, Server]) -> str:
     """Each kind of server in turn."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,11 +22,10 @@ print(changes.newest("compacted"))
 PREFIXED = "The provided continue parameter is too old to display a consistent list result. "
 
 
-@pytest.fixture(scope="module")
-def api() -> Iterator[Api]:
-    """A namespace on a server of its own: forgetting would disturb who follows another."""
-    with Server() as server:
-        yield Api(server)
+@pytest.fixture
+def api(spare: Server) -> Api:
+    """A namespace on the spare server: forgetting would disturb who follows another."""
+    return Api(spare)
 
 
 def forget(api: Api, version: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,11 +13,9 @@ from tests.server import Server
 DEPENDENTS = 300
 
 
-@pytest.fixture(scope="module")
-def api() -> Iterator[Api]:
-    """A namespace on a server of its own, whose worker may be killed."""
-    with Server() as server:
-        yield Api(server)
+@pytest.fixture
+def api(spare: Server) -> Api:
+    return Api(spare)
 
 
 def make(api: Api, name: str, owner: Json | None = None, **reference: bool) -> Json:
