@@ -85,6 +85,8 @@ def run(arguments: Sequence[str], output: IO[str] | None = None, environ: dict[s
     """Run pytest in a process of its own, on SQLite unless an environment says otherwise; return the exit code."""
     environ = environ or {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     command = [sys.executable, "-m", "pytest", *arguments]
+    # Each part would compile every module and every test anew.
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run(command, env=environ, cwd=ROOT, stdout=output, stderr=output, check=False).returncode
 
 
