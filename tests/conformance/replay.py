@@ -271,7 +271,7 @@ def load(names=()):
     """The scenarios of these names or prefixes, or all, as (name, scenario)."""
     files = sorted((HERE / "scenarios").glob("*.yaml"))
     chosen = [f for f in files if not names or any(f.stem == n or f.stem.startswith(n) for n in names)]
-    return [(f.stem, yaml.safe_load(f.read_text())) for f in chosen]
+    return [(f.stem, yaml.load(f.read_text(), Loader=yaml.CSafeLoader)) for f in chosen]
 
 
 @dataclasses.dataclass
