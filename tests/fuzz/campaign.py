@@ -32,6 +32,9 @@ SETTINGS: dict[str, Any] = {
 REFILLED = 100
 """After how many cases what they have deleted is made again."""
 
+EDGES = 6
+"""The fewest edges of an operation: to make all of them, to choose from, takes longer than to send a few."""
+
 schemathesis.serializer.alias(
     ["application/merge-patch+json", "application/strategic-merge-patch+json", "application/json-patch+json"],
     "application/json",
@@ -76,16 +79,23 @@ class Campaign:
         return f"{self.cases} cases, seed {self.seed}, {found}: {codes}"
 
     def _try(self, operation: APIOperation[Any, Any, Any, Any], cases: int) -> None:
-        """Send the edges that schemathesis knows of an operation, a third, and cases drawn at random."""
+        """Send edges that schemathesis knows of an operation, a third or none, and cases drawn at random."""
         bodies = self._bodies(operation, max(3, cases // 10))
-        edges = list(edges_of(operation))
-        chosen = self.random.sample(edges, min(cases // 3, len(edges)))
+        number = self._edges(cases // 3)
+        edges = list(edges_of(operation)) if number else []
+        chosen = self.random.sample(edges, min(number, len(edges)))
         for case in chosen:
             self._send(case, bodies)
-        left = cases - len(chosen)
+        left = cases - cases // 3
         for mode, share in zip(MODES, (left - left // 2, left // 2), strict=True):
             for case in self._drawn(operation, mode, share):
                 self._send(case, bodies)
+
+    def _edges(self, wanted: int) -> int:
+        """Return how many edges to send, on average so many: some of an operation, or none."""
+        if wanted >= EDGES:
+            return wanted
+        return EDGES if self.random.random() < wanted / EDGES else 0
 
     def _bodies(self, operation: APIOperation[Any, Any, Any, Any], number: int) -> list[Any]:
         """Return objects of the kind that a patch changes."""

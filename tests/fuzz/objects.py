@@ -10,6 +10,9 @@ from tests.contract.examples import EXAMPLES, Document, digest_name, plain_name
 
 NAMESPACE = "fuzz"
 IMAGE = "apis/image.openshift.io/v1"
+CLIENT = "openshift-challenging-client"
+"""Every server has it at first."""
+
 PATIENCE = 30
 WORDS = ("a", "b", "c")
 NAMES = tuple(map(plain_name, WORDS))
@@ -55,6 +58,10 @@ def names_at(path: str) -> tuple[str, ...]:
 def fill(session: requests.Session, url: str) -> None:
     """Make what is missing of the namespace, of an object of every kind under each name, and of the images' tags."""
     _post(session, f"{url}/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+    # Tokens name it, and cases delete it.
+    _post(
+        session, f"{url}/apis/oauth.openshift.io/v1/oauthclients", {"metadata": {"name": CLIENT}, "grantMethod": "auto"}
+    )
     for key, place in _places(session, url).items():
         for word in WORDS if key in EXAMPLES else ():
             example = EXAMPLES[key]
