@@ -248,6 +248,11 @@ def test_the_key_is_changed_in_three_steps(site: Site) -> None:
     assert traces(content) == []
 
 
+# Which keys are missing, and what is dropped, is asked of each kind of database in tests/kube/test_sealing.py.
+one_kind = pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+
+
+@one_kind
 def test_a_server_without_the_key_does_not_start(site: Site) -> None:
     kept = site.server.environ.get(f"{PREFIX}ENCRYPTION_KEY", "")
     other = Fernet.generate_key().decode()
@@ -263,6 +268,7 @@ def test_a_server_without_the_key_does_not_start(site: Site) -> None:
     assert site.client.get(f"{site.server.url}{SECRETS}/hook").status_code == 200
 
 
+@one_kind
 def test_secrets_whose_key_is_lost_can_be_dropped(site: Site) -> None:
     with pytest.raises(ProcessError):
         site.set_keys(Fernet.generate_key().decode())
