@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tests.processes import wait_until
+from tests.served import on_one_kind
 from tests.served.kubectl import Kubectl
 
 PATIENCE = 20.0
@@ -29,6 +30,7 @@ def secrets(kubectl: Kubectl) -> Kubectl:
     return kubectl
 
 
+@on_one_kind
 @pytest.mark.parametrize(
     ("path", "lines"),
     [
@@ -46,6 +48,7 @@ def test_explain_goes_down_to_any_depth(kubectl: Kubectl, path: str, lines: list
     assert [line for line in lines if not any(said.startswith(line) for said in text)] == []
 
 
+@on_one_kind
 def test_explain_shows_all_depths_at_once(kubectl: Kubectl) -> None:
     text = kubectl("explain", "is", "--recursive").splitlines()
 
@@ -53,6 +56,7 @@ def test_explain_shows_all_depths_at_once(kubectl: Kubectl) -> None:
     assert "      fieldsV1\t<Object>" in text
 
 
+@on_one_kind
 def test_explain_says_what_there_is_not(kubectl: Kubectl) -> None:
     assert 'field "nope" does not exist' in kubectl.refuses("explain", "is.spec.tags.nope")
     assert 'doesn\'t have a resource type "tokenrequest"' in kubectl.refuses("explain", "tokenrequest.spec")
@@ -96,6 +100,7 @@ def test_get_prints_tables(secrets: Kubectl) -> None:
     ]
 
 
+@on_one_kind
 def test_get_shows_managers_only_when_asked(secrets: Kubectl) -> None:
     hidden = json.loads(secrets("get", "secret", "s1", "-o", "json"))
     shown = json.loads(secrets("get", "secret", "s1", "-o", "json", "--show-managed-fields"))
@@ -145,6 +150,7 @@ FORMS = {
 }
 
 
+@on_one_kind
 @pytest.mark.parametrize(("form", "said"), FORMS.items())
 def test_each_form_of_output_can_be_watched(secrets: Kubectl, form: str, said: str) -> None:
     get = ("get", "secret", "--field-selector=metadata.name=s1", "--watch", "-o", form)
@@ -174,6 +180,7 @@ def test_raw_paths_are_read_and_written(kubectl: Kubectl) -> None:
     assert kubectl.refuses("get", "--raw", f"{path}/raw") == 'Error from server (NotFound): secrets "raw" not found\n'
 
 
+@on_one_kind
 def test_discovery_is_listed(kubectl: Kubectl) -> None:
     versions = kubectl("api-versions").split()
     cluster = kubectl("api-resources", "--api-group=image.openshift.io", "--namespaced=false", "-o", "name").split()
@@ -188,6 +195,7 @@ def test_discovery_is_listed(kubectl: Kubectl) -> None:
     assert "Server Version: v1." in kubectl("version")
 
 
+@on_one_kind
 def test_describe_knows_the_built_in_kinds(secrets: Kubectl) -> None:
     assert "k:  2 bytes" in secrets("describe", "secret", "s1")
     assert "v1" not in secrets("describe", "secret", "s1")

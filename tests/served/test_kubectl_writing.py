@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.served import on_one_kind
 from tests.served.kubectl import Kubectl
 from tests.server import Server
 
@@ -40,6 +41,7 @@ def read(kubectl: Kubectl, kind: str, name: str) -> dict[str, Any]:
     return found
 
 
+@on_one_kind
 def test_generators_make_what_they_say(kubectl: Kubectl) -> None:
     docker = ["--docker-server=r.example.com", "--docker-username=u", "--docker-password=p"]
     kubectl("create", "secret", "generic", "plain", "--from-literal=a=b")
@@ -74,6 +76,7 @@ def test_generators_make_what_is_of_the_cluster(kubectl: Kubectl) -> None:
         kubectl("delete", f"clusterrolebinding/{name}", f"clusterrole/{name}")
 
 
+@on_one_kind
 def test_files_are_created(kubectl: Kubectl, tmp_path: Path) -> None:
     (tmp_path / "stream.yaml").write_text(STREAM)
     (tmp_path / "role.yaml").write_text(ROLE)
@@ -87,6 +90,7 @@ def test_files_are_created(kubectl: Kubectl, tmp_path: Path) -> None:
     assert kubectl("apply", "-f", str(tmp_path / "stream.yaml")).endswith("/app unchanged\n")
 
 
+@on_one_kind
 def test_a_dry_run_leaves_nothing(kubectl: Kubectl) -> None:
     for where in ("client", "server"):
         made = yaml.safe_load(kubectl("create", "secret", "generic", "dry", f"--dry-run={where}", "-o", "yaml"))
@@ -95,6 +99,7 @@ def test_a_dry_run_leaves_nothing(kubectl: Kubectl) -> None:
     assert 'secrets "dry" not found' in kubectl.refuses("get", "secret", "dry")
 
 
+@on_one_kind
 def test_a_token_is_made_for_an_account(kubectl: Kubectl, served: Server) -> None:
     token = kubectl("create", "token", "default", "--duration=10m")
 
@@ -110,6 +115,7 @@ def test_a_token_is_made_for_an_account(kubectl: Kubectl, served: Server) -> Non
     assert 'serviceaccounts "nope" not found' in kubectl.refuses("create", "token", "nope")
 
 
+@on_one_kind
 def test_unknown_fields_are_refused_warned_of_or_ignored(kubectl: Kubectl) -> None:
     wrong = STREAM.replace("lookupPolicy", "lookUpPolicy")
     create = ("create", "--dry-run=server", "-f", "-")
@@ -163,6 +169,7 @@ def test_apply_prunes_what_is_no_longer_there(kubectl: Kubectl) -> None:
     assert kubectl("get", "secrets", "-l", "set=a", "-o", "name") == "secret/p1\n"
 
 
+@on_one_kind
 def test_an_invalid_edit_comes_back_with_its_error(kubectl: Kubectl, served: Server, tmp_path: Path) -> None:
     kubectl("create", "-f", "-", stdin=STREAM)
     script, seen = tmp_path / "editor", tmp_path / "seen"
@@ -177,6 +184,7 @@ def test_an_invalid_edit_comes_back_with_its_error(kubectl: Kubectl, served: Ser
     assert read(kubectl, "is", "app")["metadata"]["labels"]["part"] == "two"
 
 
+@on_one_kind
 @pytest.mark.parametrize(
     ("how", "patch"),
     [
@@ -208,6 +216,7 @@ def test_a_patch_changes_one_field(kubectl: Kubectl, how: str, patch: object) ->
     assert (tag["annotations"], tag["from"]["name"]) == ({"a": "b"}, "r.example.com/x:1")
 
 
+@on_one_kind
 def test_wrong_patches_say_what_is_wrong(kubectl: Kubectl) -> None:
     kubectl("create", "-f", "-", stdin=STREAM)
 
@@ -223,6 +232,7 @@ def test_wrong_patches_say_what_is_wrong(kubectl: Kubectl) -> None:
     assert "Conflict" in said("merge", '{"metadata":{"resourceVersion":"1"}}')
 
 
+@on_one_kind
 def test_labels_and_annotations_are_set_and_taken(kubectl: Kubectl) -> None:
     kubectl("create", "secret", "generic", "s")
     for verb, where in (("label", "labels"), ("annotate", "annotations")):
@@ -295,6 +305,7 @@ def test_wait_sees_fields_and_creations(kubectl: Kubectl) -> None:
     assert said == "imagestream.image.openshift.io/app condition met\n"
 
 
+@on_one_kind
 def test_rights_are_told_and_held(kubectl: Kubectl) -> None:
     jane = ("--as", "jane", "--as-group", "devs")
     kubectl("create", "role", "reader", "--verb=get,list", "--resource=secrets")
