@@ -9,7 +9,7 @@ from imagestreams import access, configuration, tags
 from imagestreams.api import imagestreams as streams
 from imagestreams.api.imagestreams import IMAGE_STREAMS
 from imagestreams.types import ImageStream, ImageStreamTag, ImageTag, TagReference
-from registry_meta.kube import errors, pagination, store
+from registry_meta.kube import changes, errors, pagination, store
 from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind, ObjectMeta, new_uid, timestamp
 from registry_meta.kube.objects import DeleteOptions
@@ -165,7 +165,8 @@ def stream_pages(options: ListOptions, listing: Listing, *, context: Context) ->
         known = '"metadata.name", "metadata.namespace"'
         raise errors.bad_request(f'"{unknown[0]}" is not a known field selector: only {known}')
     selected = pagination.selection(IMAGE_STREAMS, query)
-    page = pagination.page(IMAGE_STREAMS, context.namespace, selected, options)
+    seen = context.marks.get(changes.NAME)
+    page = pagination.page(IMAGE_STREAMS, context.namespace, selected, options, seen=seen)
     documents: list[str] = []
     for text in page.documents:
         stream: ImageStream = IMAGE_STREAMS.decoder.decode(text)

@@ -18,6 +18,9 @@ from registry_meta.kube.models import Change, Counter
 
 logger = logging.getLogger(__name__)
 
+NAME = "changes"
+"""The counter whose value is the newest version."""
+
 POLL_SECONDS = 0.02
 IDLE_SECONDS = 1.0
 SECONDS_A_WATCHER = 0.00005
@@ -99,7 +102,7 @@ def take_version() -> int:
         return int(cursor.fetchone()[0])
 
 
-def newest(name: str = "changes") -> int:
+def newest(name: str = NAME) -> int:
     """Return the value of a counter: the newest version, or `compacted`, or a mark."""
     with connection.cursor() as cursor:
         cursor.execute(NEWEST, [name])

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from registry_meta.kube import errors, pagination, store
+from registry_meta.kube import changes, errors, pagination, store
 from registry_meta.kube.catalog import catalog
 from registry_meta.kube.continuation import read_token
 from registry_meta.kube.deleted import Deleted
@@ -85,7 +85,8 @@ class ObjectStorage(Generic[T]):
     def list(self, options: ListOptions, *, context: Context) -> Page:
         """Return a page of the objects that the query selects."""
         selected = pagination.selection(context.resource, context.query)
-        return pagination.page(context.resource, context.namespace, selected, options)
+        seen = context.marks.get(changes.NAME)
+        return pagination.page(context.resource, context.namespace, selected, options, seen=seen)
 
     def watch(self, frame: Frame | None, *, context: Context) -> Iterator[bytes]:
         """Return the frames of a watch; bad parameters raise before the first one."""

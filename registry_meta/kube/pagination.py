@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from django.db import connection
 from django.http import QueryDict
 
-from registry_meta.kube import changes, errors, sealing
+from registry_meta.kube import changes, errors, marks, sealing
 from registry_meta.kube.continuation import LATEST, read_token, token
 from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind
@@ -23,8 +22,13 @@ from registry_meta.kube.scope import Scope
 from registry_meta.kube.selectors import FieldSelector, LabelSelector
 from registry_meta.kube.totals import totals
 
+marks.follow(changes.NAME)
+
 LIST_OPTIONS = GroupKind("meta.k8s.io", "ListOptions")
 BATCH = 500
+END = b"]}\n"
+"""What follows the items of a list."""
+
 LARGEST_PAGE = 2**31 - 1
 """The most objects that a page is asked for; a larger limit asks for all there are."""
 
@@ -180,24 +184,34 @@ class Page:
     version: int
     continue_: str = ""
     remaining: int | None = None
+    _told: list[tuple[bytes, bytes]] = field(default_factory=list, compare=False, repr=False)
+    """The head behind which the documents were last told, and that list: what is remembered is told as it lies."""
 
-    @cached_property
-    def items(self) -> bytes:
-        """The documents as the items of a list."""
-        return ",".join(self.documents).encode()
+    def told(self, head: bytes) -> bytes:
+        """Return the documents as a list behind its head."""
+        known, text = self._told[0] if self._told else (b"", b"")
+        if text and known == head:
+            return text
+        items = memoryview(text)[len(known) :] if text else b"".join((",".join(self.documents).encode(), END))
+        told = b"".join((head, items))
+        self._told[:] = [(head, told)]
+        return told
 
 
 Row = tuple[str, str, str]  # namespace, name, document
 
 
-def page(resource: Resource, namespace: str, selected: Selection, options: ListOptions) -> Page:
+def page(
+    resource: Resource, namespace: str, selected: Selection, options: ListOptions, *, seen: int | None = None
+) -> Page:
     """Return the objects of a namespace (or, with an empty one, of all) that are selected, by namespace and name.
 
-    The first page of everything is remembered for as long as nothing of the kind changes.
+    The first page of everything is remembered for as long as nothing of the kind changes; it is not looked at the
+    changes where a request has `seen` as it came that there are none at all.
     """
     if selected.is_everything and options.start is None and options.snapshot is None and not resource.sealed:
         place = (resource.key, namespace, options.limit)
-        return remembered.get(place, lambda: _read_page(resource, namespace, selected, options))
+        return remembered.get(place, lambda: _read_page(resource, namespace, selected, options), seen=seen)
     return _read_page(resource, namespace, selected, options)
 
 
@@ -366,9 +380,8 @@ def _at(page: Page, version: int) -> Page:
     if version == page.version:
         return page
     last = read_token(page.continue_).start if page.continue_ else None
-    again = Page(page.documents, version, token(version, last, page.remaining) if last else "", page.remaining)
-    again.__dict__["items"] = page.items
-    return again
+    going_on = token(version, last, page.remaining) if last else ""
+    return Page(page.documents, version, going_on, page.remaining, page._told[:1])
 
 
 remembered: Remembered[Page] = Remembered(16 * 1024 * 1024, size=_size, at=_at)

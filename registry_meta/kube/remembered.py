@@ -44,16 +44,19 @@ class Remembered(Generic[T]):
         self._values: OrderedDict[Place, T] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, place: Place, read: Callable[[], T]) -> T:
-        """Return what is true of a place now, reading it only if it may have changed."""
+    def get(self, place: Place, read: Callable[[], T], *, seen: int | None = None) -> T:
+        """Return what is true of a place, reading it only if it may have changed.
+
+        That is now, or when the newest version was `seen`: whoever asks has looked since he wants to know.
+        """
         with self._lock:
             known = self._values.get(place)
             if known is not None:
                 self._values.move_to_end(place)
         if known is not None:
-            newest = _unchanged(place[0], known.version)
+            newest = seen if seen == known.version else _unchanged(place[0], known.version)
             if newest is not None:
-                return self._at(known, newest)
+                return known if newest == known.version else self._advance(place, known, newest)
         fresh = read()
         self._keep(place, fresh)
         return fresh
@@ -63,6 +66,16 @@ class Remembered(Generic[T]):
         with self._lock:
             self._values.clear()
             self._held = 0
+
+    def _advance(self, place: Place, known: T, version: int) -> T:
+        """Return a value under a later version, by which it is found from now on."""
+        value = self._at(known, version)
+        # What a transaction sees may yet be rolled back.
+        if not connection.in_atomic_block:
+            with self._lock:
+                if self._values.get(place) is known:
+                    self._values[place] = value
+        return value
 
     def _keep(self, place: Place, value: T) -> None:
         size = self._size(value)

@@ -11,7 +11,7 @@ import msgspec
 from registry_meta.kube import errors
 from registry_meta.kube.deleted import Deleted
 from registry_meta.kube.negotiation import PARTIAL, PARTIAL_LIST, TABLE, Rendition
-from registry_meta.kube.pagination import Page
+from registry_meta.kube.pagination import END, Page
 from registry_meta.kube.resource import Resource, Shown
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -108,14 +108,14 @@ def list_body(resource: Shown, page: Page, meta: ListMeta, rendition: Rendition,
         return tabulator.table(page.documents, meta)
     if rendition.form:
         return partial_list(page.documents, meta, rendition.version)
-    return b"".join((_list_head(resource, meta), page.items, b"]}\n"))
+    return page.told(_list_head(resource, meta))
 
 
 def deleted_body(resource: Resource, deleted: Deleted) -> Iterator[bytes]:
     """Yield the list of what was deleted, as it is, piece by piece."""
     yield _list_head(resource, ListMeta(str(deleted.version), deleted.continue_, deleted.remaining))
     yield from deleted.items()
-    yield b"]}\n"
+    yield END
 
 
 def _list_head(resource: Shown, meta: ListMeta) -> bytes:

@@ -30,6 +30,7 @@ BUDGETS: dict[str, tuple[Act, int, int, int]] = {
     "get": (lambda api, path: api.get(f"{path}/a"), 200, 2, 2),
     "get what is missing": (lambda api, path: api.get(f"{path}/none"), 404, 2, 2),
     "list": (lambda api, path: api.get(path), 200, 2, 2),
+    "list again": (lambda api, path: (api.get(path), api.get(path))[1], 200, 4, 3),
     "list a page": (lambda api, path: api.get(f"{path}?limit=1"), 200, 3, 3),
     "list what a selector wants": (lambda api, path: api.get(f"{path}?labelSelector=x%3Dy"), 200, 2, 2),
     "create": (lambda api, path: api.post(path, {"metadata": {"name": "new"}}), 201, 6, 6),

@@ -15,8 +15,8 @@ from tests.kube.widgets import WIDGETS, create, delete
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def first_page(limit: int = 0) -> Page:
-    return pagination.page(WIDGETS, "", pagination.selection(WIDGETS, {}), ListOptions(limit))
+def first_page(limit: int = 0, *, seen: int | None = None) -> Page:
+    return pagination.page(WIDGETS, "", pagination.selection(WIDGETS, {}), ListOptions(limit), seen=seen)
 
 
 def names(page: Page) -> list[str]:
@@ -54,7 +54,47 @@ def test_a_remembered_list_has_the_present_version() -> None:
     after = first_page()
 
     assert before.version < version == after.version
-    assert after.items is before.items
+    assert after.documents is before.documents
+    assert first_page() is after
+
+
+def test_a_list_costs_no_look_at_the_changes_when_its_request_saw_that_there_are_none() -> None:
+    create("a")
+    version = first_page().version
+
+    with CaptureQueriesContext(connection) as queries:
+        again = first_page(seen=version)
+
+    assert names(again) == ["a"]
+    assert not queries.captured_queries
+
+
+@pytest.mark.parametrize("apart", [-1, 1])
+def test_what_a_request_saw_counts_only_if_it_is_the_version_of_the_list(apart: int) -> None:
+    create("a")
+    version = first_page().version
+    create("b")
+
+    assert names(first_page(seen=version + apart)) == ["a", "b"]
+
+
+def test_a_list_is_told_from_the_same_text_behind_the_same_head_alone() -> None:
+    create("a")
+    page = first_page()
+    told = page.told(b"one[")
+
+    assert page.told(b"one[") is told
+    assert page.told(b"another[") == b"another[" + told[4:]
+    assert page.told(b"one[") == told
+    assert told == b"one[" + page.documents[0].encode() + b"]}\n"
+
+
+def test_a_list_is_told_under_a_later_version_without_joining_it_again() -> None:
+    create("a")
+    told = first_page().told(b"one[")
+    changes.take_version()
+
+    assert first_page().told(b"two, longer[") == b"two, longer[" + told[4:]
 
 
 def test_a_remembered_page_goes_on_from_the_present_version() -> None:
