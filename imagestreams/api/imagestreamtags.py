@@ -13,7 +13,7 @@ from imagestreams.api.tagwrites import (
     check_change,
     check_tag_version,
     named_tag,
-    read_stream,
+    read_tag,
     remove_tag,
     require_name,
     stream_pages,
@@ -91,11 +91,10 @@ class ImageStreamTagStorage:
     def get(self, name: str, *, context: Context) -> ImageStreamTag:
         """Return a tag with its image; raises 404 naming the stream, the tag or the image that is missing."""
         stream_name, tag = named_tag(name, FORM)
-        stream = read_stream(stream_name, context=context)
+        stream, image = read_tag(stream_name, tag, context=context)
         event = tags.latest(stream, tag)
         if event is None or not event.image:
             raise errors.not_found(context.asked, name)
-        image = find_image(event.image)
         if image is None:
             raise errors.not_found(context.asked, event.image)
         return tag_view(stream, tag, image=image, allow_empty=False, context=context)

@@ -14,7 +14,7 @@ from imagestreams.api.tagwrites import (
     check_change,
     check_tag_version,
     named_tag,
-    read_stream,
+    read_tag,
     remove_tag,
     require_name,
     stream_pages,
@@ -56,8 +56,8 @@ class ImageTagStorage:
     def get(self, name: str, *, context: Context) -> ImageTag:
         """Return a tag; raises 404 when the stream neither wishes it nor ever had it."""
         stream_name, tag = named_tag(name, FORM)
-        stream = read_stream(stream_name, context=context)
-        view = _with_image(stream, tag)
+        stream, image = read_tag(stream_name, tag, context=context)
+        view = tag_view(stream, tag, image=image)
         if view.spec is None and view.status is None:
             raise errors.not_found(context.asked, name)
         return view

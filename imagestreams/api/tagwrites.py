@@ -7,9 +7,11 @@ from typing import Any, Protocol
 
 from imagestreams import access, configuration, tags
 from imagestreams.api import imagestreams as streams
+from imagestreams.api.guesses import guesses
+from imagestreams.api.images import IMAGES
 from imagestreams.api.imagestreams import IMAGE_STREAMS
-from imagestreams.types import ImageStream, ImageStreamTag, ImageTag, TagReference
-from registry_meta.kube import changes, errors, pagination, store
+from imagestreams.types import Image, ImageStream, ImageStreamTag, ImageTag, TagReference
+from registry_meta.kube import changes, errors, pagination, store, together
 from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind, ObjectMeta, new_uid, timestamp
 from registry_meta.kube.objects import DeleteOptions
@@ -52,6 +54,25 @@ def read_stream(name: str, *, context: Context) -> ImageStream:
         raise errors.not_found(context.asked, name)
     stream: ImageStream = stored.object()
     return stream
+
+
+def read_tag(name: str, tag: str, *, context: Context) -> tuple[ImageStream, Image | None]:
+    """Return the stream of a tag, and the image that the tag points to, if there is one; raises 404 for the stream.
+
+    They come in one statement where the image is the one of the last time.
+    """
+    place = (context.namespace, name, tag)
+    guess = guesses.of(place)
+    stored, image = together.find((IMAGE_STREAMS, context.namespace, name), (IMAGES, "", guess))
+    if stored is None:
+        raise errors.not_found(context.asked, name)
+    stream: ImageStream = stored.object()
+    event = tags.latest(stream, tag)
+    digest = event.image if event is not None else ""
+    if digest != guess:
+        image = store.find(IMAGES, "", digest) if digest else None
+        guesses.note(place, digest)
+    return stream, image.object() if image is not None else None
 
 
 def write_stream(name: str, change: Change, *, asked: str, context: Context) -> ImageStream:

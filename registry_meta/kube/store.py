@@ -83,10 +83,11 @@ def find(resource: Resource, namespace: str, name: str) -> Stored | None:
     with connection.cursor() as cursor:
         cursor.execute(READ, [resource.key, namespace, name])
         row = cursor.fetchone()
-    return _stored(resource, namespace, name, row) if row else None
+    return opened(resource, namespace, name, row) if row else None
 
 
-def _stored(resource: Resource, namespace: str, name: str, row: tuple[str, int, str]) -> Stored:
+def opened(resource: Resource, namespace: str, name: str, row: tuple[str, int, str]) -> Stored:
+    """Return an object from its uid, version and document as they lie in the database."""
     uid, version, document = row
     if resource.sealed:
         document = sealing.unseal(document, key=resource.key, namespace=namespace, name=name)
@@ -107,7 +108,7 @@ def _lock(resource: Resource, namespace: str, name: str) -> Stored | None:
     with connection.cursor() as cursor:
         cursor.execute(READ + suffix, [resource.key, namespace, name])
         row = cursor.fetchone()
-    return _stored(resource, namespace, name, row) if row else None
+    return opened(resource, namespace, name, row) if row else None
 
 
 def create(resource: Resource, obj: KubeObject, *, context: Context, strategy: Strategy[Any], uid: str = "") -> Stored:

@@ -75,6 +75,37 @@ def test_a_verb_costs_no_more_than_it_did(verb: str, path: str) -> None:
     assert len(statements) == costs[path == STREAMS], "\n".join(statements)
 
 
+@pytest.mark.parametrize("kind", ["imagestreamtags", "imagetags"])
+def test_a_tag_costs_no_more_than_a_stream_when_its_image_is_that_of_the_last_time(kind: str) -> None:
+    bootstrap.begin()
+    api = Api(bootstrap.administrator(""))
+    api.post("/api/v1/namespaces", {"metadata": {"name": "team"}})
+    api.post(STREAMS, {"metadata": {"name": "app"}})
+
+    def costs() -> list[int]:
+        found = []
+        for _ in range(2):
+            with CaptureQueriesContext(connection) as queries:
+                assert api.get(f"/apis/image.openshift.io/v1/namespaces/team/{kind}/app:x")[0] == 200
+            found.append(len(queries))
+        return found
+
+    push(api, "app", tag="x", image="sha256:" + "a" * 64)
+    assert costs() == [3, 2]
+    push(api, "app", tag="x", image="sha256:" + "b" * 64)
+    assert costs() == [3, 2]
+
+
+def push(api: Api, stream: str, *, tag: str, image: str) -> None:
+    """Bring an image into a stream, as an image registry does after a push."""
+    body = {
+        "metadata": {"name": stream},
+        "tag": tag,
+        "image": {"metadata": {"name": image}, "dockerImageReference": f"registry.example.com/team/{stream}@{image}"},
+    }
+    assert api.post(f"{STREAMS.removesuffix('s')}mappings", body)[0] == 201
+
+
 def test_a_quota_costs_those_alone_who_have_one() -> None:
     beginnings.begin()
     api = Api(bootstrap.administrator(""))
