@@ -56,13 +56,13 @@ def postgresql(url: str, *, connections: int) -> dict[str, object]:
         raise SettingError("DATABASE_URL: the URL names no database")
     pool = {"min_size": 1, "max_size": connections, "timeout": 10}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "registry_meta.postgresql",
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": port,
-        "CONN_HEALTH_CHECKS": True,
+        "CONN_HEALTH_CHECKS": False,  # the engine looks
         "OPTIONS": {"application_name": "registry-meta", "connect_timeout": 10, **options, "pool": pool},
     }
 

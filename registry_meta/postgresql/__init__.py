@@ -1,0 +1,1 @@
+"""PostgreSQL as Django's own, on connections that are looked at with less effort."""
