@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -10,23 +11,26 @@ from django.db import connection
 KEY = "registry_meta.marks"
 """Where the environ of a request has what it read."""
 
-_followed: list[str] = []
+_unmoved: dict[str, int] = {}
 
 
 def follow(*names: str) -> None:
     """Have every request read counters, since something is remembered that depends on them."""
-    _followed.extend(name for name in names if name not in _followed)
+    _unmoved.update(dict.fromkeys(names, 0))
 
 
 def read() -> Mapping[str, int]:
     """Return the value of each counter that is followed, in one statement; 0 for one that never moved."""
-    places = ", ".join(["%s"] * len(_followed))
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT name, value FROM kube_counter WHERE name IN ({places})",  # noqa: S608  # placeholders alone
-            _followed,
-        )
-        return {**dict.fromkeys(_followed, 0), **{str(name): int(value) for name, value in cursor.fetchall()}}
+        cursor.execute(_statement(*_unmoved))
+        return {**_unmoved, **{str(name): int(value) for name, value in cursor.fetchall()}}
+
+
+@lru_cache(maxsize=1)
+def _statement(*names: str) -> str:
+    """Return the statement that reads counters, whose names are words of our own: values would be put in each time."""
+    places = ", ".join(f"'{name}'" for name in names)
+    return f"SELECT name, value FROM kube_counter WHERE name IN ({places})"  # noqa: S608  # as above
 
 
 def of(environ: MutableMapping[str, Any]) -> Mapping[str, int]:
