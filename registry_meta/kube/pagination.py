@@ -192,8 +192,8 @@ class Page:
         known, text = self._told[0] if self._told else (b"", b"")
         if text and known == head:
             return text
-        items = memoryview(text)[len(known) :] if text else b"".join((",".join(self.documents).encode(), END))
-        told = b"".join((head, items))
+        items = (memoryview(text)[len(known) :],) if text else (",".join(self.documents).encode(), END)
+        told = b"".join((head, *items))
         self._told[:] = [(head, told)]
         return told
 
