@@ -31,7 +31,8 @@ IDLE = 5000
 CREATED = f"{seed.API}/namespaces/{seed.NAMESPACES[3]}/imagestreams"
 
 STREAM_RATIO = 0.65
-LIST_RATIO = 0.18
+TAG_RATIO = 0.5
+LIST_RATIO = 0.3
 IMPORT_SECONDS = 1.0
 ONE_OF_MANY_SECONDS = 1.0
 ONE_OF_MANY_MB = 150.0
@@ -80,7 +81,7 @@ class Bench:
         """Read one stream and one tag."""
         base = f"{seed.API}/namespaces/{seed.NAMESPACES[0]}"
         yield self.rate("GET stream", f"{base}/imagestreams/{seed.stream_name(7)}", least=STREAM_RATIO)
-        yield self.rate("GET tag", f"{base}/imagestreamtags/{seed.stream_name(7)}:latest")
+        yield self.rate("GET tag", f"{base}/imagestreamtags/{seed.stream_name(7)}:latest", least=TAG_RATIO)
 
     def list(self) -> Iterator[Line]:
         """Read many streams at once."""
