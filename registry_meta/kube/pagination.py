@@ -16,7 +16,7 @@ from registry_meta.kube.errors import FieldError, StatusError
 from registry_meta.kube.meta import GroupKind
 from registry_meta.kube.models import Change
 from registry_meta.kube.parameters import is_version, number
-from registry_meta.kube.remembered import Remembered
+from registry_meta.kube.remembered import Place, Remembered, Since, brought_up
 from registry_meta.kube.resource import Resource
 from registry_meta.kube.scope import Scope
 from registry_meta.kube.selectors import FieldSelector, LabelSelector
@@ -206,8 +206,8 @@ def page(
 ) -> Page:
     """Return the objects of a namespace (or, with an empty one, of all) that are selected, by namespace and name.
 
-    The first page of everything is remembered for as long as nothing of the kind changes; it is not looked at the
-    changes where a request has `seen` as it came that there are none at all.
+    The first page of everything is remembered, and a whole list brought up to date by the changes since; they are not
+    looked at where a request has `seen` as it came that there are none.
     """
     if selected.is_everything and options.start is None and options.snapshot is None and not resource.sealed:
         place = (resource.key, namespace, options.limit)
@@ -375,13 +375,15 @@ def _size(page: Page) -> int:
     return 2 * sum(map(len, page.documents))
 
 
-def _at(page: Page, version: int) -> Page:
-    """Return a page that is as good as it was, at a later version."""
-    if version == page.version:
+def _advance(place: Place, page: Page, since: Since) -> Page | None:
+    """Return what a page has become; one with a limit must be read when something on it may have changed."""
+    if since.changes:
+        return None if place[2] else Page(brought_up(page.documents, since.changes), since.version)
+    if since.version == page.version:
         return page
     last = read_token(page.continue_).start if page.continue_ else None
-    going_on = token(version, last, page.remaining) if last else ""
-    return Page(page.documents, version, going_on, page.remaining, page._told[:1])
+    going_on = token(since.version, last, page.remaining) if last else ""
+    return Page(page.documents, since.version, going_on, page.remaining, page._told[:1])
 
 
-remembered: Remembered[Page] = Remembered(16 * 1024 * 1024, size=_size, at=_at)
+remembered: Remembered[Page] = Remembered(16 * 1024 * 1024, size=_size, advance=_advance)

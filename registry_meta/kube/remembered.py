@@ -1,19 +1,42 @@
-"""What a process remembers of what it read: each thing for as long as no object of its kind changes."""
+"""What a process remembers of what it read, and brings up to date by the changes since."""
 
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+import msgspec
 from django.db import connection
 
-UNCHANGED = (
-    "SELECT value FROM kube_counter WHERE name = 'changes' AND value >= %s"
-    " AND NOT EXISTS (SELECT 1 FROM kube_change WHERE resource = %s AND version > %s)"
-    " AND (SELECT value FROM kube_counter WHERE name = 'compacted') <= %s"
+from registry_meta.kube.models import Change
+
+FAR = 5000
+"""Over more versions than these, and over more changes than FEW, reading anew costs less."""
+
+FEW = 100
+
+SINCE = (
+    "SELECT k.value, (SELECT value FROM kube_counter WHERE name = 'compacted'),"
+    " c.version, c.type, c.namespace, c.name, c.document FROM kube_counter k LEFT JOIN"
+    " (SELECT version, type, namespace, name, document FROM kube_change"
+    " WHERE resource = %s AND version > %s AND version <= %s"
 )
+REST = " ORDER BY version LIMIT %s) c ON 1 = 1 WHERE k.name = 'changes'"
+
+Row = tuple[str, str, str | None]
+"""The namespace, the name and the document of an object that changed; None for one that is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What has changed up to a version, in the order of the changes."""
+
+    version: int
+    changes: tuple[Row, ...] = ()
 
 
 class Versioned(Protocol):
@@ -27,19 +50,19 @@ class Versioned(Protocol):
 T = TypeVar("T", bound=Versioned)
 
 Place = tuple[str, str, int]
-"""Where something was read: the key of its kind, and what else tells it from others."""
+"""Where something was read: the key of its kind, a namespace or nothing, and what else tells it from others."""
 
 
 class Remembered(Generic[T]):
     """The values read most recently, up to a size in bytes.
 
-    `size` measures a value, `at` returns it under a later version at which it is still true.
+    `size` measures a value, `advance` returns what it has become, or None where that must be read.
     """
 
-    def __init__(self, limit: int, *, size: Callable[[T], int], at: Callable[[T, int], T]) -> None:
+    def __init__(self, limit: int, *, size: Callable[[T], int], advance: Callable[[Place, T, Since], T | None]) -> None:
         self._limit = limit
         self._size = size
-        self._at = at
+        self._advance = advance
         self._held = 0
         self._values: OrderedDict[Place, T] = OrderedDict()
         self._lock = threading.Lock()
@@ -54,9 +77,14 @@ class Remembered(Generic[T]):
             if known is not None:
                 self._values.move_to_end(place)
         if known is not None:
-            newest = seen if seen == known.version else _unchanged(place[0], known.version)
-            if newest is not None:
-                return known if newest == known.version else self._advance(place, known, newest)
+            if seen == known.version:
+                return known
+            since = _since(place, known.version)
+            fresh = self._advance(place, known, since) if since is not None else None
+            if fresh is not None:
+                if fresh is not known:
+                    self._keep(place, fresh)
+                return fresh
         fresh = read()
         self._keep(place, fresh)
         return fresh
@@ -66,16 +94,6 @@ class Remembered(Generic[T]):
         with self._lock:
             self._values.clear()
             self._held = 0
-
-    def _advance(self, place: Place, known: T, version: int) -> T:
-        """Return a value under a later version, by which it is found from now on."""
-        value = self._at(known, version)
-        # What a transaction sees may yet be rolled back.
-        if not connection.in_atomic_block:
-            with self._lock:
-                if self._values.get(place) is known:
-                    self._values[place] = value
-        return value
 
     def _keep(self, place: Place, value: T) -> None:
         size = self._size(value)
@@ -95,12 +113,51 @@ class Remembered(Generic[T]):
             self._held -= self._size(value)
 
 
-def _unchanged(key: str, version: int) -> int | None:
-    """Return the present version if nothing of a kind has changed since an earlier one, else None.
-
-    Changes that are no longer kept may have been of the kind, so one that is older than those counts as changed.
-    """
+def _since(place: Place, version: int) -> Since | None:
+    """Return what has changed since an earlier version; None when that is no longer kept, or too much."""
+    key, namespace, _ = place
+    values: list[str | int] = [key, version, version + FAR]
     with connection.cursor() as cursor:
-        cursor.execute(UNCHANGED, [version, key, version, version])
-        row = cursor.fetchone()
-    return int(row[0]) if row else None
+        if namespace:
+            cursor.execute(f"{SINCE} AND namespace = %s{REST}", [*values, namespace, FEW + 1])
+        else:
+            cursor.execute(f"{SINCE}{REST}", [*values, FEW + 1])
+        rows = cursor.fetchall()
+    newest, compacted = int(rows[0][0]), int(rows[0][1])
+    # A restored database may have gone back, and what is no longer kept may have been of the kind.
+    if not version <= newest <= version + FAR or compacted > version or len(rows) > FEW:
+        return None
+    found = sorted(row[2:] for row in rows if row[2] is not None)
+    return Since(
+        newest,
+        tuple(
+            (namespace, name, None if type_ == Change.DELETED else text) for _, type_, namespace, name, text in found
+        ),
+    )
+
+
+class _Named(msgspec.Struct):
+    name: str
+    namespace: str = ""
+
+
+class _NamedObject(msgspec.Struct):
+    metadata: _Named
+
+
+NAMES = msgspec.json.Decoder(_NamedObject)
+
+
+def _place_of(document: str) -> tuple[str, str]:
+    meta = NAMES.decode(document).metadata
+    return meta.namespace, meta.name
+
+
+def brought_up(documents: Sequence[str], changes: Iterable[Row]) -> list[str]:
+    """Return documents, which are in the order of their namespaces and names, as they are after changes."""
+    now = list(documents)
+    for namespace, name, document in changes:
+        at = bisect_left(now, (namespace, name), key=_place_of)
+        is_there = at < len(now) and _place_of(now[at]) == (namespace, name)
+        now[at : at + is_there] = [] if document is None else [document]
+    return now

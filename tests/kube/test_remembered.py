@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import random
+from functools import partial
+
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -10,7 +14,8 @@ from registry_meta.kube import changes, pagination
 from registry_meta.kube.continuation import read_token
 from registry_meta.kube.models import Counter
 from registry_meta.kube.pagination import ListOptions, Page
-from tests.kube.widgets import WIDGETS, create, delete
+from registry_meta.kube.remembered import FEW, brought_up
+from tests.kube.widgets import WIDGETS, create, delete, relabel
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,7 +37,7 @@ def test_a_list_that_did_not_change_is_not_read_again() -> None:
 
     assert names(again) == ["a"]
     assert len(queries) == 1
-    assert "document" not in queries[0]["sql"]
+    assert "kube_object" not in queries[0]["sql"]
 
 
 def test_a_list_shows_every_change_at_once() -> None:
@@ -44,6 +49,88 @@ def test_a_list_shows_every_change_at_once() -> None:
 
     delete("a")
     assert names(first_page()) == ["b"]
+
+
+def test_a_list_that_changed_is_brought_up_to_date_by_the_changes_alone() -> None:
+    for name in ("b", "d"):
+        create(name)
+    first_page()
+    for change in (partial(create, "a"), partial(create, "c"), partial(relabel, "b", x="y"), partial(delete, "d")):
+        change()
+    create("d")
+    version = delete("a")
+
+    with CaptureQueriesContext(connection) as queries:
+        after = first_page()
+
+    assert (names(after), after.version) == (["b", "c", "d"], version)
+    assert len(queries) == 1
+    assert "kube_object" not in queries[0]["sql"]
+    assert first_page(seen=version) is after
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_list_brought_up_to_date_is_the_list_that_is_read(seed: int) -> None:
+    chance = random.Random(seed)
+    there: set[str] = set()
+    for _ in range(20):
+        for _ in range(chance.choice((0, 1, 1, 2, 5))):
+            name = chance.choice("abcdefgh")
+            if name not in there:
+                create(name)
+                there.add(name)
+            elif chance.random() < 0.5:
+                relabel(name, x=str(chance.random()))
+            else:
+                delete(name)
+                there.discard(name)
+        kept = first_page()
+        whole = kept.told(b"[")
+
+        fresh = first_page(limit=100)
+
+        assert (kept.documents, kept.version, whole) == (fresh.documents, fresh.version, fresh.told(b"["))
+
+
+def test_more_changes_than_a_few_are_not_laid_over_a_list() -> None:
+    create("a")
+    first_page()
+    for number in range(FEW + 1):
+        relabel("a", x=str(number))
+
+    with CaptureQueriesContext(connection) as queries:
+        after = first_page()
+
+    assert f'"x":"{FEW}"' in after.documents[0]
+    assert any("kube_object" in query["sql"] for query in queries)
+
+
+def test_a_page_with_a_limit_is_read_anew_when_something_changed() -> None:
+    for name in ("b", "c"):
+        create(name)
+    first_page(limit=1)
+    create("a")
+
+    after = first_page(limit=1)
+
+    assert names(after) == ["a"]
+    assert after.remaining == 2
+
+
+def test_documents_stay_in_the_order_of_namespaces_and_names() -> None:
+    places = [("a", "x"), ("a", "y"), ("a-b", "x"), ("b", "a")]
+    documents = [_document(*place) for place in places if place != ("a", "y")]
+
+    after = brought_up(
+        documents,
+        [("a", "y", _document("a", "y")), ("b", "b", _document("b", "b")), ("b", "b", None), ("c", "c", None)],
+    )
+
+    assert after == [_document(*place) for place in places]
+
+
+def _document(namespace: str, name: str) -> str:
+    return json.dumps({"metadata": {"name": name, "namespace": namespace}})
 
 
 def test_a_remembered_list_has_the_present_version() -> None:
@@ -119,7 +206,7 @@ def test_what_is_older_than_the_log_is_read_again() -> None:
         again = first_page()
 
     assert names(again) == ["a"]
-    assert any("document" in query["sql"] for query in queries)
+    assert any("kube_object" in query["sql"] for query in queries)
 
 
 def test_a_list_of_a_transaction_that_is_rolled_back_is_not_remembered() -> None:
