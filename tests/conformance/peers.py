@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import pathlib
+import shutil
 import sys
 import tempfile
 
@@ -32,17 +33,15 @@ def peers():
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
         check_free((OPEN, CLOSED, *ODD))
-        programs = [
-            distribution(folder / "open", OPEN, closed=False),
-            distribution(folder / "closed", CLOSED, closed=True),
-            Program([sys.executable, "-m", "tests.conformance.odd_registry"], log=folder / "odd.log", cwd=ROOT),
-        ]
-        for program in programs:
-            stack.callback(program.stop)
-        for program, port in zip(programs, (OPEN, CLOSED, ODD[-1]), strict=True):
-            program.wait_ready(lambda port=port: answers(port))
-        registry_content.fill(registry_content.Registry(f"http://127.0.0.1:{OPEN}"), closed=False)
-        registry_content.fill(registry_content.Registry(f"http://127.0.0.1:{CLOSED}", ":".join(ROBOT)), closed=True)
+        odd = Program([sys.executable, "-m", "tests.conformance.odd_registry"], log=folder / "odd.log", cwd=ROOT)
+        stack.callback(odd.stop)
+        run_distribution(stack, folder / "open", OPEN)
+        registry_content.fill_open(registry_content.Registry(f"http://127.0.0.1:{OPEN}"))
+        # What both hold is pushed once.
+        shutil.copytree(folder / "open" / "content", folder / "closed" / "content")
+        run_distribution(stack, folder / "closed", CLOSED, closed=True)
+        registry_content.fill_closed(registry_content.Registry(f"http://127.0.0.1:{CLOSED}", ":".join(ROBOT)))
+        odd.wait_ready(lambda: answers(ODD[-1]))
         yield
 
 
@@ -53,9 +52,16 @@ def check_free(ports):
         raise ProcessError(f"the scenarios need 127.0.0.1, port {', '.join(map(str, taken))}: in use")
 
 
+def run_distribution(stack, folder, port, *, closed=False):
+    """Run CNCF Distribution until the end of a stack of contexts, and return once it answers."""
+    program = distribution(folder, port, closed=closed)
+    stack.callback(program.stop)
+    program.wait_ready(lambda: answers(port))
+
+
 def distribution(folder, port, *, closed):
     """Start CNCF Distribution on a port, with or without a password."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "passwords").write_text(PASSWORDS)
     text = CONFIGURATION + (AUTHENTICATION if closed else "")
     (folder / "config.yml").write_text(text.format(folder=folder, port=port))

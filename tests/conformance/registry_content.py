@@ -147,6 +147,13 @@ def main():
 
 def fill(registry, *, closed):
     """Push everything that the scenarios import; a closed registry holds a little more."""
+    fill_open(registry)
+    if closed:
+        fill_closed(registry)
+
+
+def fill_open(registry):
+    """Push what every registry holds."""
     for tag in ("latest", "v1", "v2", "v3"):
         image(registry, "conformance/app", tag, seed=f"app {tag}", layers=3)
     image(registry, "conformance/app", "v1-copy", seed="app v1", layers=3)
@@ -158,9 +165,12 @@ def fill(registry, *, closed):
     image(registry, "conformance/bare", "latest", seed="bare", layers=1, config={})
     for number in range(60):
         image(registry, "conformance/many", f"t{number:02d}", seed=f"many {number}", layers=1)
-    if closed:  # what only a closed registry holds
-        for tag in ("latest", "v1", "v2"):
-            image(registry, "conformance/closed", tag, seed=f"closed {tag}", layers=1)
+
+
+def fill_closed(registry):
+    """Push what a closed registry alone holds."""
+    for tag in ("latest", "v1", "v2"):
+        image(registry, "conformance/closed", tag, seed=f"closed {tag}", layers=1)
 
 
 if __name__ == "__main__":
