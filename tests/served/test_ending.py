@@ -25,13 +25,13 @@ from tests.server import Server
 HEADERS = {"Content-Type": "application/json"}
 PATIENCE = 20
 WATCHES = 30
-DELAY = 2
+DELAY = 4
 GRACE = 3
 HEADERS_FRAME, PING, GOAWAY = 1, 6, 7
 
 
 ENVIRONMENT = {"SHUTDOWN_DELAY": str(DELAY), "SHUTDOWN_GRACE": str(GRACE), "WEB_WORKERS": "2"}
-"""Load balancers are given two seconds, and requests three."""
+"""Load balancers are given four seconds, and requests three."""
 
 
 @dataclass
