@@ -12,13 +12,16 @@ from imagestreams.upstream.answers import Answer, failure
 from imagestreams.upstream.attempts import Attempt, Attempts, Verdict, verdict
 from imagestreams.upstream.challenge import Challenge
 from imagestreams.upstream.endpoints import Endpoint, Endpoints
-from imagestreams.upstream.errors import Denied, Transient, Unreachable, UpstreamError
+from imagestreams.upstream.errors import Denied, Transient, Unauthorized, Unreachable, UpstreamError
 from imagestreams.upstream.failures import request_line
 from imagestreams.upstream.supply import Offer, Supply
 from imagestreams.upstream.tokens import NOTHING, Grant, Purpose, Tokens
 from imagestreams.upstream.transport import Call, Transport, join, origin
 from imagestreams.upstream.tries import retried
 from imagestreams.upstream.values import Credential, Deadline, Repository
+
+UNAUTHORIZED = "UNAUTHORIZED"
+"""The error code of whoever is to show another credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,11 @@ class Conversation:
 def _refusal(call: Call, credential: Credential | None, grant: Grant, answer: Answer) -> UpstreamError:
     """Return the error that an answer without success is, without the secrets that were sent."""
     secrets = (*(credential.secrets() if credential else ()), *grant.secrets(), *_signatures(call, answer))
-    return failure(answer, hide=secrets)
+    error = failure(answer, hide=secrets)
+    if call.method == "HEAD" and answer.status == 401 and UNAUTHORIZED not in error.codes:
+        # The body of a 401 says so, and a HEAD has none; the error may be recalled for a GET.
+        return Unauthorized(error.text, codes=[*error.codes, UNAUTHORIZED], status=answer.status)
+    return error
 
 
 def _may_have_ended(error: UpstreamError) -> bool:

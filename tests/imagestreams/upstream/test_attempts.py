@@ -301,3 +301,28 @@ def test_a_real_registry_takes_the_second_password(opened: Opened, closed_regist
         (Verdict.REFUSED, 401),
         (Verdict.ACCEPTED, None),
     ]
+
+
+def test_a_head_that_is_refused_asks_for_other_credentials_as_a_get_does(opened: Opened) -> None:
+    has_ended: list[bool] = []
+
+    def answers(name: str, request: Request) -> Reply:
+        if not has_ended:
+            kind = "application/vnd.oci.image.manifest.v1+json"
+            return Reply(200, json.dumps({"schemaVersion": 2, "mediaType": kind}), {"Content-Type": kind})
+        challenge = f'Bearer realm="http://{request.headers["host"]}/token",service="here",error="insufficient_scope"'
+        body = "" if request.method == "HEAD" else json.dumps({"errors": [{"code": "UNAUTHORIZED"}]})
+        return Reply(401, body, {"WWW-Authenticate": challenge})
+
+    with bearer(lambda name, request: Reply(200, json.dumps({"token": "some-token"})), answers) as registry:
+        opened(f"{registry.host}/a", None, attempts=Attempts()).manifest("v1")
+        has_ended.append(True)
+
+        with pytest.raises(Unauthorized) as after_head:
+            opened(f"{registry.host}/a", None, attempts=Attempts()).manifest("v1")
+        with pytest.raises(Unauthorized) as of_get:
+            opened(f"{registry.host}/a", None, attempts=Attempts()).manifest("v2")
+
+        assert any(request.method == "HEAD" for request in registry.requests)
+        assert "UNAUTHORIZED" in after_head.value.codes
+        assert "UNAUTHORIZED" in of_get.value.codes
