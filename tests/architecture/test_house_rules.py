@@ -6,9 +6,10 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from tests.architecture.sources import PACKAGES, Source, sources
+from tests.architecture.sources import PACKAGES, ROOT, Source, sources
 
 MOST_LINES = 400
+MOST_LINES_OF_THE_WHOLE = 150
 LONGER: dict[str, str] = {}
 """Files that are longer, and why."""
 
@@ -43,6 +44,10 @@ def test_a_file_is_read_in_one_sitting() -> None:
 
     assert {name: lines for name, lines in long.items() if lines > MOST_LINES and name not in LONGER} == {}
     assert [name for name in LONGER if long.get(name, 0) <= MOST_LINES] == []
+
+
+def test_the_house_is_described_in_few_pages() -> None:
+    assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= MOST_LINES_OF_THE_WHOLE
 
 
 def test_imports_stand_at_the_top() -> None:
