@@ -125,10 +125,18 @@ def _recovering(row: ScheduledTag, stream: ImageStream) -> Look | None:
 
 
 def _adapt(row: ScheduledTag, look: Look, *, version: int, usual: int, now: datetime) -> None:
-    """Write what differs now; what was known of the registry is forgotten where it may no longer hold."""
+    """Write what differs now, from the row as it is by then: an import may have kept what it learned meanwhile."""
+    mine = ScheduledTag.objects.filter(pk=row.pk)
+    then: ScheduledTag | None = row
+    while then is not None and (changes := _changes(then, look, usual=usual, now=now)):
+        if mine.filter(stamp=then.stamp).update(**changes, version=version, stamp=F("stamp") + 1):
+            break
+        then = mine.first()
+
+
+def _changes(row: ScheduledTag, look: Look, *, usual: int, now: datetime) -> dict[str, object]:
+    """Return what differs; what was known of the registry is forgotten where it may no longer hold."""
     changes = {name: value for name, value in _fields(look).items() if getattr(row, name) != value}
-    if not changes:
-        return
     if "wish" in changes or "standing" in changes:
         changes["digest"] = ""
     if "wish" in changes:
@@ -136,7 +144,7 @@ def _adapt(row: ScheduledTag, look: Look, *, version: int, usual: int, now: date
     if "wish" in changes or "interval" in changes:
         latest = now + pace.delay(Fault.NONE, 0, interval=look.interval or usual, jitter=_jitter())
         changes |= {"due_at": min(row.due_at, latest), "settled_at": now}
-    ScheduledTag.objects.filter(pk=row.pk).update(**changes, version=version, stamp=F("stamp") + 1)
+    return changes
 
 
 def forget(namespace: str, stream: str) -> None:

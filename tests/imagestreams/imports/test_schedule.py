@@ -6,14 +6,16 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from imagestreams.imports import pauses, queue, schedule
 from imagestreams.imports.backlog import backlog_at
-from imagestreams.imports.schedule import LEASE, Intervals
+from imagestreams.imports.schedule import LEASE, Found, Intervals
 from imagestreams.models import DueImport, PausedHost, ScheduledTag
-from imagestreams.types import ImageStream, ImageStreamSpec, TagReference
+from imagestreams.types import ImageStream, ImageStreamSpec, NamedTagEventList, TagReference
 from registry_meta.kube.meta import ObjectMeta, ObjectReference, now
+from tests.imagestreams.builders import digest, event
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,6 +67,36 @@ def test_a_stream_that_is_written_without_news_moves_nothing() -> None:
     schedule.note([stream("app", "a", version=2)], every=EVERY, now=now())
 
     assert ScheduledTag.objects.values().get() == before
+
+
+def test_what_an_import_learns_while_its_stream_is_noted_is_kept() -> None:
+    fill(stream("app", "a"))
+    done, version = stream("app", "a", version=2)
+    done.status.tags = [NamedTagEventList(tag="a", items=[event("b")])]
+
+    def note() -> None:
+        try:
+            with transaction.atomic():
+                schedule.note([(done, version)], every=EVERY, now=now())
+        finally:
+            connection.close()
+
+    noting = threading.Thread(target=note)
+    with transaction.atomic():
+        schedule.learned(done, {"a": Found(digest=digest("b"))}, usual=900, now=now())
+        noting.start()
+        # Either database lets it wait for the transaction: SQLite before it has read the row, PostgreSQL behind that.
+        wait_until(lambda: connection.vendor == "sqlite" or is_anybody_waiting(), seconds=10, what="the note waits")
+    noting.join()
+
+    assert ScheduledTag.objects.get().digest == digest("b")
+
+
+def is_anybody_waiting() -> bool:
+    """Return whether a transaction of PostgreSQL waits for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
 
 
 def test_a_row_that_is_held_is_given_to_nobody_else() -> None:
