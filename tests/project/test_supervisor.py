@@ -42,7 +42,7 @@ class Running:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.count = len(programs)
+        self.commands = sorted(f"{sys.executable} -c {program}" for program in programs)
 
     def __enter__(self) -> Self:
         return self
@@ -55,12 +55,15 @@ class Running:
 
     def children(self) -> list[ProcessInfo]:
         """Return the programs once all of them run."""
-        wait_until(lambda: len(self._living()) == self.count, seconds=10, what="all programs run")
-        return self._living()
+        found: list[ProcessInfo] = []
 
-    def _living(self) -> list[ProcessInfo]:
-        found = descendants(self.process.pid)
-        return [info for info in found if info.state != "Z" and "registry_meta.readiness" not in info.command]
+        def all_run() -> bool:
+            # What the supervisor starts besides, and what it is about to start, have other command lines.
+            found[:] = [info for info in descendants(self.process.pid) if info.command in self.commands]
+            return sorted(info.command for info in found if info.state != "Z") == self.commands
+
+        wait_until(all_run, seconds=20, what="all programs run")
+        return found
 
     def end(self, number: int) -> tuple[int, str]:
         """Send a signal and return the exit code and what was written."""
