@@ -2,11 +2,13 @@
 
 Everything runs once on SQLite; the tests that use the database in their own process run again on a PostgreSQL server
 made for them, where it is installed. Without arguments the parts of the suite run beside each other, each in a process
-of its own: many tests wait, for servers of their own (`BESIDE`) or for time to pass.
+of its own: many tests wait, for servers of their own (`BESIDE`) or for time to pass. A few that fail there are run once
+more, since a machine with so much to do is late now and then; what they said the first time is printed, too.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -32,7 +34,9 @@ BESIDE = (("tests/conformance", "tests/fuzz", "tests/project", *served("a-h")), 
 ALONE = ("tests/project/test_serve.py::test_the_second_start_is_quick_and_keeps_everything",)
 """What is measured by the clock on the wall, and so runs before anything else does."""
 
-NOTHING_SELECTED = 5  # pytest's exit code
+SOME_FAILED, NOTHING_SELECTED = 1, 5  # pytest's exit codes
+FEW = 3
+"""As many failures may come of lateness; more of them are something else."""
 # The whole server is thrown away: there is no need to remove the database from under its readers first.
 AGAIN = ("-m", "database and not any_database", "--reuse-db")
 
@@ -45,11 +49,11 @@ def main(arguments: list[str]) -> int:
     elsewhere = [place for places in BESIDE for place in places]
     parts = [
         partial(on_postgresql, []),
-        *(partial(run, [*places, *(f"--deselect={test}" for test in ALONE)]) for places in BESIDE),
+        *(partial(steadily, [*places, *(f"--deselect={test}" for test in ALONE)]) for places in BESIDE),
     ]
     with ThreadPoolExecutor(len(parts)) as pool:
         others = [pool.submit(recorded, part) for part in parts]
-        codes = [alone, run([f"--ignore={place}" for place in elsewhere])]
+        codes = [alone, steadily([f"--ignore={place}" for place in elsewhere])]
         for other in others:
             code, output = other.result()
             print(f"What ran beside:\n{output}", flush=True)
@@ -77,8 +81,20 @@ def on_postgresql(arguments: list[str], output: IO[str] | None = None) -> int:
         return 0
     with Postgres() as postgres:
         print("The tests of the database again, on PostgreSQL:", file=output, flush=True)
-        code = run([*AGAIN, *arguments], output, {**os.environ, "DATABASE_URL": postgres.url()})
+        code = steadily([*AGAIN, *arguments], output, {**os.environ, "DATABASE_URL": postgres.url()})
     return 0 if code == NOTHING_SELECTED else code
+
+
+def steadily(arguments: Sequence[str], output: IO[str] | None = None, environ: dict[str, str] | None = None) -> int:
+    """Run a part of the suite, and a few tests that failed in it once more; return the exit code of the last run."""
+    with tempfile.TemporaryDirectory(prefix="pytest-cache-") as cache:
+        arguments = [*arguments, "-o", f"cache_dir={cache}"]
+        code = run(arguments, output, environ)
+        failed = Path(cache, "v", "cache", "lastfailed")
+        if code != SOME_FAILED or len(json.loads(failed.read_text())) > FEW:
+            return code
+        print("What failed, once more:", file=output, flush=True)
+        return run([*arguments, "--last-failed"], output, environ)
 
 
 def run(arguments: Sequence[str], output: IO[str] | None = None, environ: dict[str, str] | None = None) -> int:
